@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The few functions of the C library that the numerics start from, without <cmath>.
+//
+// Use them only for first approximations and for IEEE square roots: their last bits differ between platforms. <cmath>
+// would be a quarter of what a user of the library compiles, most of it special functions that are not needed here.
+#pragma once
+
+#ifndef __GNUC__
+#include <cmath>
+#endif
+
+namespace diffusion::numerics::libm {
+
+#ifdef __GNUC__
+inline float sqrt(float x) noexcept { return __builtin_sqrtf(x); }
+inline double sqrt(double x) noexcept { return __builtin_sqrt(x); }
+inline double log(double x) noexcept { return __builtin_log(x); }
+inline double atan(double x) noexcept { return __builtin_atan(x); }
+inline double floor(double x) noexcept { return __builtin_floor(x); }
+inline long double ldexp(long double x, int n) noexcept { return __builtin_ldexpl(x, n); }
+inline long double frexp(long double x, int* n) noexcept { return __builtin_frexpl(x, n); }
+#else
+using std::atan, std::floor, std::frexp, std::ldexp, std::log, std::sqrt;
+#endif
+
+}  // namespace diffusion::numerics::libm

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Ancestral sampling, the reverse process of DDPM, between any two levels.
+//
+// Use AncestralSampler{} (variance of the posterior) or AncestralSampler{TransitionVariance{}} (beta), or a variance of
+// your own: a callable of (s, t). Best with all steps of the schedule; with few, DDIM is more accurate. A step that
+// ends at clean data adds no noise, whatever the variance.
+//
+// Accuracy: the coefficients are exact values, rounded once.
+// Source: Ho et al. 2020, section 3.2 and algorithm 2.
+#pragma once
+
+#include "sample.hpp"
+
+namespace diffusion {
+
+/// beta_tilde_t, the variance of q(x_s | x_t, x_0): right for data that are a point. Ho et al. 2020, eq. 7.
+struct PosteriorVariance {
+  template <class Real>
+  numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
+    return forward_details::transition(s, t).variance / t.noise_squared() * s.noise_squared();
+  }
+};
+
+/// beta_t, the variance of q(x_t | x_s): right for data that are N(0, I). Ho et al. 2020, section 3.2.
+struct TransitionVariance {
+  template <class Real>
+  numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
+    return forward_details::transition(s, t).variance;
+  }
+};
+
+/// A variance of the reverse step, from the two levels; in Real or in its working precision.
+template <class V, class Real = double>
+concept StepVariance = requires(const V& variance, const NoiseLevel<Real>& level) {
+  numerics::Working<Real>(variance(level, level));
+};
+
+/// x_s = x0 x_0_hat + xt x_t + noise z.
+template <class Real>
+struct StepCoefficients {
+  Real x0, xt, noise;
+};
+
+/// The coefficients of an ancestral step: the posterior mean, and the root of the variance unless s is clean.
+template <class Real, StepVariance<Real> V = PosteriorVariance>
+StepCoefficients<Real> ancestral_coefficients(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t,
+                                              const V& variance = {}) {
+  using W = numerics::Working<Real>;
+  const auto mean = q_posterior(s, t);
+  if (s.noise_squared() == W(0)) return {mean.x0, mean.xt, Real(0)};
+  const W v(variance(s, t));
+  numerics::require(v >= W(0), "ancestral_coefficients", "variance", numerics::round_to<Real>(v), "a number >= 0");
+  return {mean.x0, mean.xt, numerics::round_to<Real>(W(sqrt(v)))};
+}
+
+/// One draw of p(x_s | x_t): x_s = x0 x_0_hat + xt x_t + sqrt(variance) z, for z ~ N(0, I). Ho et al. 2020, algorithm
+/// 2, line 4.
+template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState,
+          class V = PosteriorVariance>
+auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {},
+                    const V& variance = {}) {
+  const auto row = [&](const auto& s_k, const auto& t_k) {
+    const auto c = ancestral_coefficients(s_k, t_k, variance);
+    return std::array{c.xt, c.x0, c.noise};
+  };
+  return apply_at("ancestral_step", Between{s, t}, row, out, Named{"x_t", x_t}, Named{"x_0_hat", x_0_hat},
+                  Named{"z", z});
+}
+
+namespace ancestral_details {
+
+/// x <- xt x + x0 x_0_hat + noise draw(), without a draw where its factor is zero.
+template <class Real, class X, class Draw>
+void step_in_place(const char* function, const StepCoefficients<Real>& c, X& x, const X& x_0_hat, const Draw& draw) {
+  Into<X&> out{x};
+  if (c.noise == Real(0))
+    apply_row(function, std::array{c.xt, c.x0}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat});
+  else
+    apply_row(function, std::array{c.xt, c.x0, c.noise}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat},
+              Named{"noise", draw()});
+}
+
+}  // namespace ancestral_details
+
+template <class Variance = PosteriorVariance>
+struct AncestralSampler {
+  Variance variance{};
+
+  template <class D, class Real, class X, class Draw>
+  void step(D& denoiser, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
+            NoHistory&) const {
+    x_0_hat = denoiser(static_cast<const X&>(x), t);
+    ancestral_details::step_in_place("sample", ancestral_coefficients(s, t, variance), x, x_0_hat, draw);
+  }
+};
+template <class Variance>
+AncestralSampler(Variance) -> AncestralSampler<Variance>;
+AncestralSampler()->AncestralSampler<PosteriorVariance>;
+
+}  // namespace diffusion

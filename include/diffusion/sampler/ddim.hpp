@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// DDIM: the family of reverse steps with the marginals of DDPM, from deterministic (eta = 0) to ancestral (eta = 1).
+//
+// Use DdimSampler{} with few steps, or where the same noise must give the same sample. eta = 0 is an Euler step of the
+// probability-flow ODE and never draws noise.
+//
+// Accuracy: the coefficients are exact values, rounded once.
+// Source: Song, Meng & Ermon 2020, eq. 12 and 16, for any two levels.
+#pragma once
+
+#include "ancestral.hpp"
+
+namespace diffusion {
+
+/// x_s = signal_s x_0_hat + sqrt(noise_s^2 - sigma^2) eps_hat + sigma z, eps_hat = (x_t - signal_t x_0_hat) / noise_t,
+/// written by x_0_hat, x_t and z; sigma = eta times the root of the posterior variance. Song et al. 2020, eq. 12
+/// and 16. eta >= 0, and not so large that sigma exceeds noise_s.
+template <class Real>
+StepCoefficients<Real> ddim_coefficients(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t,
+                                         const std::type_identity_t<Real>& eta) {
+  using W = numerics::Working<Real>;
+  const W eta_(eta), variance = eta_ * eta_ * W(PosteriorVariance{}(s, t));
+  W rest = s.noise_squared() - variance;
+  const W tolerance = numerics::working_tolerance<W>() * s.noise_squared();
+  numerics::require(eta >= Real(0) && rest >= -tolerance, "ddim_step", "eta", eta,
+                    "a number >= 0 with sigma at most the noise of s");
+  if (rest < W(0)) rest = W(0);
+  const W xt = sqrt(W(rest / t.noise_squared()));
+  return {numerics::round_to<Real>(W(sqrt(s.signal_squared()) - xt * sqrt(t.signal_squared()))),
+          numerics::round_to<Real>(xt), numerics::round_to<Real>(W(sqrt(variance)))};
+}
+
+/// One DDIM step from level t to s. Song et al. 2020, eq. 12.
+template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState>
+auto ddim_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, double eta, const Z& z, Out out = {}) {
+  const auto row = [eta]<class Real>(const NoiseLevel<Real>& s_k, const NoiseLevel<Real>& t_k) {
+    const auto c = ddim_coefficients(s_k, t_k, Real(eta));
+    return std::array{c.xt, c.x0, c.noise};
+  };
+  return apply_at("ddim_step", Between{s, t}, row, out, Named{"x_t", x_t}, Named{"x_0_hat", x_0_hat}, Named{"z", z});
+}
+
+struct DdimSampler {
+  double eta = 0;
+
+  template <class D, class Real, class X, class Draw>
+  void step(D& denoiser, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
+            NoHistory&) const {
+    x_0_hat = denoiser(static_cast<const X&>(x), t);
+    ancestral_details::step_in_place("sample", ddim_coefficients(s, t, Real(eta)), x, x_0_hat, draw);
+  }
+};
+
+}  // namespace diffusion

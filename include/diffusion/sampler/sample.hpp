@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// sample(): the one loop that turns noise into data, for every sampler, denoiser and kind of state.
+//
+// A sampler is a value with step(denoiser, s, t, x, x_0_hat, draw, history): it moves x from level t to the cleaner
+// level s, leaves the x_0 estimate that it used in x_0_hat, and calls draw() only if it needs noise. Multistep samplers
+// keep what they remember in a nested `template <class X> struct History`. A new sampler is one header in this folder
+// and edits none.
+//
+// Source: Ho et al. 2020, algorithm 2.
+#pragma once
+
+#include "../model/denoiser.hpp"
+
+namespace diffusion {
+
+/// noise(k, x): standard normals for step k, shaped like x.
+template <class N, class X>
+concept NoiseSource = requires(N& noise, int k, const X& x) {
+  { noise(k, x) } -> CompatibleState<X>;
+};
+
+struct NoHistory {};
+
+namespace sample_details {
+
+template <class S, class X>
+struct HistoryOf {
+  using type = NoHistory;
+};
+template <class S, class X>
+requires requires { typename S::template History<X>; }
+struct HistoryOf<S, X> {
+  using type = typename S::template History<X>;
+};
+
+template <class X>
+struct Draw {
+  X operator()() const;
+};
+
+}  // namespace sample_details
+
+/// What a sampler remembers of earlier steps.
+template <class S, class X>
+using sampler_history_t = typename sample_details::HistoryOf<S, X>::type;
+
+/// A rule for one step from a level to a cleaner one.
+template <class S, class D, class X, class Real = double>
+concept Sampler = requires(const S& sampler, D& denoiser, const NoiseLevel<Real>& level, X& x,
+                           const sample_details::Draw<X>& draw, sampler_history_t<S, X>& history) {
+  sampler.step(denoiser, level, level, x, x, draw, history);
+};
+
+/// What an observer sees after step k = 0..steps-1: x is now at `to`; x_0_hat is the estimate made at `from`.
+template <class X, class Real>
+struct Progress {
+  int step, steps;
+  const NoiseLevel<Real>&from, &to;
+  const X &x, &x_0_hat;
+};
+
+/// What an observer may return; one that returns nothing lets the loop proceed.
+enum class Loop { proceed, stop };
+
+struct NoObserver {
+  void operator()(const auto&) const {}
+};
+
+/// Takes x from levels.front() to levels.back(), one sampler step from each level to the next; returns x there, or
+/// where the observer stopped. levels: noisiest first, strictly cleaner from one to the next, at least one. noise(k, x)
+/// is called for step k only if the step needs noise, which none does that ends at clean data. Ho et al. 2020,
+/// algorithm 2.
+template <class S, State X, class D, LevelBatch L, NoiseSource<value_t<X>> N, class Observer = NoObserver>
+requires Denoiser<D, value_t<X>, level_real_t<L>> && Sampler<S, D, value_t<X>, level_real_t<L>> value_t<X> sample(
+    const S& sampler, D&& denoiser, const L& levels, const X& x_start, N&& noise, Observer&& observer = {}) {
+  using V = value_t<X>;
+  using Real = level_real_t<L>;
+  const std::size_t count = std::size(levels);
+  numerics::require(count >= 1, "sample", "levels.size()", count, "at least one level");
+  for (std::size_t k = 0; k + 1 < count; ++k) {
+    const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
+    numerics::require(t.signal_squared() * s.noise_squared() < s.signal_squared() * t.noise_squared(), "sample",
+                      "levels: a log-SNR", s.log_snr(), "more than the one before: noisiest first");
+  }
+  NewState fresh;
+  V x = apply_row("sample", std::array{sum_t<X>(1)}, fresh, Named{"x", x_start});
+  V x_0_hat = x;
+  sampler_history_t<S, V> history{};
+  for (std::size_t k = 0; k + 1 < count; ++k) {
+    const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
+    const auto draw = [&]() -> V { return noise(static_cast<int>(k), static_cast<const V&>(x)); };
+    sampler.step(denoiser, s, t, x, x_0_hat, draw, history);
+    const Progress<V, Real> progress{static_cast<int>(k), static_cast<int>(count - 1), t, s, x, x_0_hat};
+    if constexpr (std::same_as<decltype(observer(progress)), Loop>) {
+      if (observer(progress) == Loop::stop) break;
+    } else {
+      observer(progress);
+    }
+  }
+  return x;
+}
+
+}  // namespace diffusion
