@@ -21,19 +21,24 @@ bool is_contiguous(const Derived& x) {
          (Derived::IsVectorAtCompileTime || x.outerStride() == x.innerSize() || x.outerSize() <= 1);
 }
 
-/// The elements of an Eigen expression in the storage order of V: where they are, or in a copy.
+/// The array or matrix that Derived is evaluated to, in the given storage order; a vector has only one.
+template <class Derived, bool row_major>
+struct Plain {
+  static constexpr int order =
+      (Derived::IsVectorAtCompileTime ? bool(Derived::IsRowMajor) : row_major) ? Eigen::RowMajor : Eigen::ColMajor;
+  template <template <class, int, int, int, int, int> class Kind>
+  using Of = Kind<typename Derived::Scalar, Derived::RowsAtCompileTime, Derived::ColsAtCompileTime, order,
+                  Derived::MaxRowsAtCompileTime, Derived::MaxColsAtCompileTime>;
+  using type =
+      std::conditional_t<std::derived_from<Derived, Eigen::ArrayBase<Derived>>, Of<Eigen::Array>, Of<Eigen::Matrix>>;
+};
+
+/// The elements of an Eigen expression in the given storage order: where they are, or in a copy.
 template <class Derived, bool row_major>
 class View {
   using Scalar = typename Derived::Scalar;
-  static constexpr bool is_vector = Derived::IsVectorAtCompileTime;
-  static constexpr bool direct =
-      (int(Derived::Flags) & int(Eigen::DirectAccessBit)) != 0 && (is_vector || bool(Derived::IsRowMajor) == row_major);
-  static constexpr int order = (is_vector ? bool(Derived::IsRowMajor) : row_major) ? Eigen::RowMajor : Eigen::ColMajor;
-  template <template <class, int, int, int, int, int> class Plain>
-  using Ordered = Plain<Scalar, Derived::RowsAtCompileTime, Derived::ColsAtCompileTime, order,
-                        Derived::MaxRowsAtCompileTime, Derived::MaxColsAtCompileTime>;
-  using Copy = std::conditional_t<std::derived_from<Derived, Eigen::ArrayBase<Derived>>, Ordered<Eigen::Array>,
-                                  Ordered<Eigen::Matrix>>;
+  static constexpr bool direct = (int(Derived::Flags) & int(Eigen::DirectAccessBit)) != 0 &&
+                                 (Derived::IsVectorAtCompileTime || bool(Derived::IsRowMajor) == row_major);
 
  public:
   explicit View(const Derived& x) : size_(static_cast<std::size_t>(x.size())) {
@@ -51,7 +56,7 @@ class View {
  private:
   const Scalar* elements_ = nullptr;
   std::size_t size_;
-  Copy copy_;
+  typename Plain<Derived, row_major>::type copy_;
 };
 
 template <class X>
@@ -63,13 +68,16 @@ template <eigen_details::Dense X>
 struct state_traits<X> {
   using scalar = typename X::Scalar;
   using value = typename X::PlainObject;
+  /// The same in the order that noise counts elements in.
+  using canonical = typename eigen_details::Plain<X, false>::type;
 
   template <eigen_details::Dense Y>
   static auto view(const Y& y) {
     return eigen_details::View<Y, bool(value::IsRowMajor)>(y);
   }
-  static std::span<scalar> elements(X& x) requires(bool(int(X::Flags) & int(Eigen::DirectAccessBit)) &&
-                                                   bool(int(X::Flags) & int(Eigen::LvalueBit))) {
+  static std::span<scalar> elements(X& x)
+    requires(bool(int(X::Flags) & int(Eigen::DirectAccessBit)) && bool(int(X::Flags) & int(Eigen::LvalueBit)))
+  {
     if (!eigen_details::is_contiguous(x))
       numerics::fail("diffusion::into: out is a block whose elements are not contiguous");
     return {x.data(), static_cast<std::size_t>(x.size())};

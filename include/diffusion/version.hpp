@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The version of the library; CMakeLists.txt reads it from here. Random streams and table values are part of what a major
-// version promises.
+// The version of the library; CMakeLists.txt reads it from here. Random streams and table values are part of what a
+// major version promises.
 #pragma once
 
 #define DIFFUSION_VERSION_MAJOR 0

@@ -101,9 +101,8 @@ struct state_traits<X> {
   static auto view(const Y& y) {
     return xtensor_details::View<Y, value::static_layout>(y);
   }
-  static std::span<scalar> elements(X& x) requires xtensor_details::Strided<X> && requires {
-    static_cast<scalar*>(x.data());
-  }
+  static std::span<scalar> elements(X& x)
+    requires xtensor_details::Strided<X> && requires { static_cast<scalar*>(x.data()); }
   {
     if (!xtensor_details::is_contiguous(x, value::static_layout))
       numerics::fail("diffusion::into: out is a view whose elements are not contiguous");

@@ -19,9 +19,10 @@ concept Network = requires(Net& net, const X& x_t, const L& level) {
   { net(x_t, level) } -> CompatibleState<X>;
 };
 
-/// A callable denoiser(x_t, level) that returns an estimate of E[x_0 | x_t], of the element type and shape of x_t.
-template <class D, class X, class Real = double>
-concept Denoiser = requires(D& denoiser, const X& x_t, const NoiseLevel<Real>& level) {
+/// A callable denoiser(x_t, level) that returns an estimate of E[x_0 | x_t], of the element type and shape of x_t. The
+/// level is a NoiseLevel<L>, or one of L if L is a level or a batch of levels.
+template <class D, class X, class L = double>
+concept Denoiser = requires(D& denoiser, const value_t<X>& x_t, const level_of_t<L>& level) {
   { denoiser(x_t, level) } -> CompatibleState<X>;
 };
 
@@ -32,8 +33,10 @@ struct Predicts {
   Net net;
 
   template <State X, Levels L>
-  requires Network<const Net, X, L> value_t<X>
-  operator()(const X& x_t, const L& level) const { return Prediction::x0(level, x_t, net(x_t, level)); }
+    requires Network<const Net, X, L>
+  value_t<X> operator()(const X& x_t, const L& level) const {
+    return Prediction::x0(level, x_t, net(x_t, level));
+  }
 };
 
 /// Denoisers from networks. A temporary network is kept, a named one is referred to and must outlive the denoiser.
@@ -61,8 +64,8 @@ struct ClippedDenoiser {
   double low, high;
 
   template <State X, Level L>
-  requires Denoiser<const D, X, level_real_t<L>> value_t<X>
-  operator()(const X& x_t, const L& level) const {
+    requires Denoiser<const D, X, L>
+  value_t<X> operator()(const X& x_t, const L& level) const {
     using T = scalar_t<X>;
     const T lower = static_cast<T>(low), upper = static_cast<T>(high);
     value_t<X> x_0 = denoiser(x_t, level);

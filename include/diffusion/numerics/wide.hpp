@@ -63,7 +63,7 @@ class Wide {
     }
   }
 
-  static constexpr Wide infinity() noexcept { return special(Kind::infinite, false); }
+  static constexpr Wide infinite() noexcept { return special(Kind::infinite, false); }
   static constexpr Wide nan() noexcept { return special(Kind::nan, false); }
 
   /// The number 0.m2 m1 m0 (binary, in limbs) times 2^(exponent + 1); for constants that do not fit in a double.
@@ -295,27 +295,33 @@ inline Wide sqrt(const Wide& x) noexcept {
 template <std::floating_point F>
 constexpr F Wide::round_to() const noexcept {
   using Limits = std::numeric_limits<F>;
-  if (kind_ == Kind::nan) return Limits::quiet_NaN();
-  if (kind_ == Kind::infinite || (kind_ == Kind::finite && exponent_ >= Limits::max_exponent))
-    return negative_ ? -Limits::infinity() : Limits::infinity();
-  if (kind_ == Kind::zero || exponent_ < Limits::min_exponent - 1 - Limits::digits) return negative_ ? -F(0) : F(0);
-
-  const int missing = exponent_ < Limits::min_exponent - 1 ? Limits::min_exponent - 1 - exponent_ : 0;
-  const int keep = Limits::digits - missing;  // bits of the result: fewer when it is subnormal, down to none
   if constexpr (sizeof(F) > sizeof(double)) {
-    const Wide r = rounded_to_bits(*this, keep);
+    if (!is_finite() || is_zero()) return static_cast<F>(round_to<double>());
+    const int missing = exponent_ < Limits::min_exponent - 1 ? Limits::min_exponent - 1 - exponent_ : 0;
+    if (missing > Limits::digits) return static_cast<F>(special(Kind::zero, negative_).round_to<double>());
+    const Wide r = rounded_to_bits(*this, Limits::digits - missing);
     F sum = 0;
     for (int i = 2; i >= 0; --i) sum += libm::ldexp(static_cast<F>(r.limbs_[i]), r.exponent_ - 191 + 64 * i);
     return negative_ ? -sum : sum;
   } else {
+    // All in bits: with -ffast-math not even an infinity or the sign of zero is safe as a floating-point value.
     using Bits = std::conditional_t<sizeof(F) == 8, std::uint64_t, std::uint32_t>;
+    constexpr int fraction_bits = Limits::digits - 1, min_exponent = Limits::min_exponent - 1;
+    constexpr Bits infinity = Bits(2 * Limits::max_exponent - 1) << fraction_bits;
+    const Bits sign = Bits(negative_) << (8 * sizeof(F) - 1);
+    if (kind_ == Kind::nan) return std::bit_cast<F>(static_cast<Bits>(infinity | (Bits(1) << (fraction_bits - 1))));
+    if (kind_ == Kind::infinite || (kind_ == Kind::finite && exponent_ >= Limits::max_exponent))
+      return std::bit_cast<F>(static_cast<Bits>(infinity | sign));
+    if (kind_ == Kind::zero || exponent_ < min_exponent - Limits::digits) return std::bit_cast<F>(sign);
+
+    const int missing = exponent_ < min_exponent ? min_exponent - exponent_ : 0;
+    const int keep = Limits::digits - missing;  // bits of the result: fewer when it is subnormal, down to none
     Limb kept = keep == 0 ? 0 : limbs_[2] >> (64 - keep);
     const bool half = ((limbs_[2] >> (63 - keep)) & 1) != 0;
     const bool below = (limbs_[2] << (keep + 1)) != 0 || limbs_[1] != 0 || limbs_[0] != 0;
     kept += Limb(half && (below || (kept & 1) != 0));
     // The leading bit of a normal number adds one to the exponent field, and so does a carry out of the fraction.
-    if (missing == 0) kept += Limb(exponent_ - (Limits::min_exponent - 1)) << (Limits::digits - 1);
-    const Bits sign = Bits(negative_) << (8 * sizeof(F) - 1);
+    if (missing == 0) kept += Limb(exponent_ - min_exponent) << fraction_bits;
     return std::bit_cast<F>(static_cast<Bits>(Bits(kept) | sign));
   }
 }

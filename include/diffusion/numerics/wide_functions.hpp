@@ -86,7 +86,7 @@ inline Wide abs(const Wide& x) noexcept { return x.is_negative() ? -x : x; }
 inline Wide exp(const Wide& x) noexcept {
   if (x.is_zero()) return 1;
   if (x.is_nan()) return x;
-  if (!x.is_finite() || x.exponent() >= 30) return x.is_negative() ? Wide(0) : Wide::infinity();
+  if (!x.is_finite() || x.exponent() >= 30) return x.is_negative() ? Wide(0) : Wide::infinite();
   const auto k = static_cast<std::int64_t>(libm::floor(x.round_to<double>() * 1.4426950408889634 + 0.5));
   const Wide r = (x - Wide(k) * wide_ln2_high) - Wide(k) * wide_ln2_low;
   return scaled(Wide(1) + wide_series::expm1_small(r), k);
@@ -98,7 +98,7 @@ inline Wide expm1(const Wide& x) noexcept {
 }
 
 inline Wide log(const Wide& x) noexcept {
-  if (x.is_zero()) return -Wide::infinity();
+  if (x.is_zero()) return -Wide::infinite();
   if (x.is_negative() || x.is_nan()) return Wide::nan();
   if (!x.is_finite()) return x;
   const Wide u = x - Wide(1);

@@ -17,8 +17,8 @@ template <class Real, NormedState X>
 sum_t<X> prior_kl(const NoiseLevel<Real>& level, const X& x_0) {
   using W = numerics::Working<sum_t<X>>;
   const W variance_part = numerics::minus_log1p(W(level.noise_squared_minus_one()));
-  return numerics::round_to<sum_t<X>>(
-      W((W(dimension(x_0)) * variance_part + W(level.signal_squared()) * squared_norm(x_0)) / W(2)));
+  return numerics::round_to<sum_t<X>>(W(
+      (W(static_cast<double>(dimension(x_0))) * variance_part + W(level.signal_squared()) * squared_norm(x_0)) / W(2)));
 }
 
 /// L_{t-1} = KL(q(x_s | x_t, x_0) || q(x_s | x_t, x_0_hat)) = (SNR_s - SNR_t) ||x_0 - x_0_hat||^2 / 2, for any x_t. Ho

@@ -63,7 +63,7 @@ template <NormedState X, CompatibleState<X> Y>
 sum_t<X> simple_loss(const X& output, const Y& target) {
   using W = numerics::Working<sum_t<X>>;
   const W distance = squared_distance("simple_loss", Named{"output", output}, Named{"target", target});
-  return numerics::round_to<sum_t<X>>(W(distance / W(dimension(output))));
+  return numerics::round_to<sum_t<X>>(W(distance / W(static_cast<double>(dimension(output)))));
 }
 
 }  // namespace diffusion

@@ -24,8 +24,8 @@ numerics::Working<Real> checked_time(const char* function, const Real& t) {
 /// t rounded, if it lies in [0, 1] up to `slack`, the rounding errors of t near 0.
 template <class Real, class W>
 Real checked_inverse(const char* function, const NoiseLevel<Real>& level, const W& t, const W& slack) {
-  numerics::require(t >= -slack && t <= W(1) + numerics::working_tolerance<W>(), function, "level.log_snr()",
-                    level.log_snr(), "a log-SNR within those of the schedule");
+  if (!(t >= -slack && t <= W(1) + numerics::working_tolerance<W>()))
+    numerics::require(false, function, "level.log_snr()", level.log_snr(), "a log-SNR within those of the schedule");
   return t <= slack ? Real(0) : numerics::round_to<Real>(t);
 }
 
@@ -138,7 +138,7 @@ template <class Real = double>
 class VeGeometricSchedule {
  public:
   explicit VeGeometricSchedule(Real sigma_min = Real(0.01), Real sigma_max = Real(50))
-      : min_(sigma_min), log_ratio_(log_of(Working(sigma_max) / Working(sigma_min))) {
+      : min_(sigma_min), log_min_(log_of(min_)), log_ratio_(log_of(Working(sigma_max) / min_)) {
     numerics::require(sigma_min > Real(0), "VeGeometricSchedule", "sigma_min", sigma_min, "a number above 0");
     numerics::require(sigma_max > sigma_min && sigma_max - sigma_max == Real(0), "VeGeometricSchedule", "sigma_max",
                       sigma_max, "a finite number above sigma_min");
@@ -146,8 +146,8 @@ class VeGeometricSchedule {
 
   NoiseLevel<Real> operator()(Real t) const {
     const Working time = continuous_details::checked_time("VeGeometricSchedule", t);
-    const Working sigma = min_ * exp(time * log_ratio_);
-    return NoiseLevel<Real>(Working(1), sigma * sigma, t);
+    const Working sigma = min_ * exp(time * log_ratio_), log_sigma = log_min_ + time * log_ratio_;
+    return NoiseLevel<Real>(Working(1), sigma * sigma, Working(-2) * log_sigma, t);
   }
 
   Real time_at(const NoiseLevel<Real>& level) const {
@@ -161,14 +161,12 @@ class VeGeometricSchedule {
   using Working = numerics::Working<Real>;
   static Working log_of(const Working& x) { return log(x); }
 
-  Working min_, log_ratio_;
+  Working min_, log_min_, log_ratio_;
 };
 
 /// A schedule in continuous time: a level for every t in [0, 1].
 template <class S>
-concept ContinuousTimeSchedule = !requires(const S& schedule) {
-  schedule.steps();
-}
-&&requires(const S& schedule) { schedule(0.5).signal_squared(); };
+concept ContinuousTimeSchedule = !requires(const S& schedule) { schedule.steps(); } &&
+                                 requires(const S& schedule) { schedule(0.5).signal_squared(); };
 
 }  // namespace diffusion

@@ -171,10 +171,7 @@ template <Levels S, Levels T, State X, CompatibleState<X> X0>
 auto q_posterior(const S& s, const T& t, const X& x_t, const X0& x_0) {
   return forward_details::gaussian_at(
       "q_posterior", Between{s, t}, [](const auto& s_k, const auto& t_k) { return q_posterior(s_k, t_k); },
-      [](const auto& c) {
-        return std::array{c.x0, c.xt};
-      },
-      Named{"x_0", x_0}, Named{"x_t", x_t});
+      [](const auto& c) { return std::array{c.x0, c.xt}; }, Named{"x_0", x_0}, Named{"x_t", x_t});
 }
 
 /// x_t = signal x_0 + noise eps: a draw of q(x_t | x_0) for eps ~ N(0, I), each sample at its own level if there is a
@@ -182,11 +179,8 @@ auto q_posterior(const S& s, const T& t, const X& x_t, const X0& x_0) {
 template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
 auto q_sample(const L& level, const X& x_0, const E& eps, Out out = {}) {
   return apply_at(
-      "q_sample", At{level},
-      [](const auto& t) {
-        return std::array{t.signal(), t.noise()};
-      },
-      out, Named{"x_0", x_0}, Named{"eps", eps});
+      "q_sample", At{level}, [](const auto& t) { return std::array{t.signal(), t.noise()}; }, out, Named{"x_0", x_0},
+      Named{"eps", eps});
 }
 
 }  // namespace diffusion

@@ -39,27 +39,29 @@ S root(const S& variance) {
 
 }  // namespace gaussian_details
 
-/// mean + sqrt(variance) eps, for eps ~ N(0, I). Ho et al. 2020, eq. 9's reparametrisation.
-template <State X, CompatibleState<X> E, Destination Out = NewState>
-auto sample(const Gaussian<X>& gaussian, const E& eps, Out out = {}) {
-  using S = sum_t<X>;
-  const std::array<S, 2> row{S(1), gaussian_details::root(gaussian.variance)};
-  return apply_row("sample", row, out, Named{"mean", gaussian.mean}, Named{"eps", eps});
-}
-
-/// The same for each sample of a batch.
-template <StoredState X, CompatibleState<X> E, Destination Out = NewState>
-auto sample(const GaussianBatch<X>& gaussians, const E& eps, Out out = {}) {
-  using S = sum_t<X>;
-  const auto row = [&](std::size_t k) { return std::array<S, 2>{S(1), gaussian_details::root(gaussians.variance[k])}; };
-  return apply_rows("sample", gaussians.variance.size(), row, out, Named{"mean", gaussians.mean}, Named{"eps", eps});
+/// mean + sqrt(variance) eps for eps ~ N(0, I), a draw of a Gaussian or of each in a GaussianBatch. Kingma & Welling
+/// 2013, section 2.4.
+template <class G, State E, Destination Out = NewState>
+  requires CompatibleState<E, decltype(G::mean)>
+auto sample(const G& gaussian, const E& eps, Out out = {}) {
+  using S = sum_t<decltype(G::mean)>;
+  const Named mean{"mean", gaussian.mean};
+  const Named noise{"eps", eps};
+  if constexpr (std::same_as<decltype(G::variance), std::vector<S>>) {
+    const auto row = [&](std::size_t k) {
+      return std::array<S, 2>{S(1), gaussian_details::root(gaussian.variance[k])};
+    };
+    return apply_rows("sample", gaussian.variance.size(), row, out, mean, noise);
+  } else {
+    return apply_row("sample", std::array<S, 2>{S(1), gaussian_details::root(gaussian.variance)}, out, mean, noise);
+  }
 }
 
 /// log N(x; mean, variance I) = -(d log(2 pi variance) + ||x - mean||^2 / variance) / 2, in nats; variance > 0.
 template <NormedState X, CompatibleState<X> Y>
 sum_t<X> log_density(const Gaussian<X>& gaussian, const Y& x) {
   using W = numerics::Working<sum_t<X>>;
-  const W d(dimension(gaussian.mean)), v(gaussian.variance);
+  const W d(static_cast<double>(dimension(gaussian.mean))), v(gaussian.variance);
   const W distance = squared_distance("log_density", Named{"mean", gaussian.mean}, Named{"x", x});
   return numerics::round_to<sum_t<X>>(W((d * log(W(2) * numerics::pi<W>() * v) + distance / v) / W(-2)));
 }
@@ -69,7 +71,7 @@ sum_t<X> log_density(const Gaussian<X>& gaussian, const Y& x) {
 template <NormedState X>
 sum_t<X> kl_divergence(const Gaussian<X>& p, const Gaussian<X>& q) {
   using W = numerics::Working<sum_t<X>>;
-  const W d(dimension(p.mean)), v_p(p.variance), v_q(q.variance);
+  const W d(static_cast<double>(dimension(p.mean))), v_p(p.variance), v_q(q.variance);
   const W distance = squared_distance("kl_divergence", Named{"p.mean", p.mean}, Named{"q.mean", q.mean});
   return numerics::round_to<sum_t<X>>(W((d * numerics::minus_log1p(W((v_p - v_q) / v_q)) + distance / v_q) / W(2)));
 }

@@ -22,22 +22,18 @@ struct LevelReal<NoiseLevel<Real>> {
 template <class L>
 struct BatchReal {};
 template <class L>
-requires requires(const L& levels) { std::span(levels); }
+  requires requires(const L& levels) { std::span(levels); }
 struct BatchReal<L> : LevelReal<typename decltype(std::span(std::declval<const L&>()))::value_type> {};
 
 }  // namespace level_details
 
 /// A single NoiseLevel<Real>.
 template <class L>
-concept Level = requires {
-  typename level_details::LevelReal<L>::type;
-};
+concept Level = requires { typename level_details::LevelReal<L>::type; };
 
 /// A contiguous range of NoiseLevel<Real>.
 template <class L>
-concept LevelBatch = requires {
-  typename level_details::BatchReal<L>::type;
-};
+concept LevelBatch = requires { typename level_details::BatchReal<L>::type; };
 
 /// One level for all of a state, or a batch of levels for its samples.
 template <class L>
@@ -55,6 +51,23 @@ struct RealOf<L> : BatchReal<L> {};
 /// The Real of a level or of a batch of levels.
 template <Levels L>
 using level_real_t = typename level_details::RealOf<L>::type;
+
+namespace level_details {
+
+template <class T>
+struct LevelOf {
+  using type = NoiseLevel<T>;
+};
+template <Levels L>
+struct LevelOf<L> {
+  using type = NoiseLevel<level_real_t<L>>;
+};
+
+}  // namespace level_details
+
+/// The level that a callable is given: NoiseLevel<T> of a scalar T, and the level itself of a level or a batch.
+template <class T>
+using level_of_t = typename level_details::LevelOf<T>::type;
 
 /// Where a formula of one level is evaluated: at `level`, or at each level of a batch.
 template <Levels L>
@@ -77,7 +90,8 @@ At(const L&) -> At<L>;
 
 /// Where a formula of two levels is evaluated: between s and t, or between s[k] and t[k] for each sample of a batch.
 template <Levels S, Levels T>
-requires(Level<S> == Level<T>) struct Between {
+  requires(Level<S> == Level<T>)
+struct Between {
   static constexpr bool batch = LevelBatch<S>;
   const S& s;
   const T& t;
@@ -103,8 +117,7 @@ template <class Place, class Row, class Out, class... X>
 auto apply_at(const char* function, const Place& place, Row row, Out& out, const Named<X>&... states) {
   place.check(function);
   if constexpr (Place::batch)
-    return apply_rows(
-        function, place.size(), [&](std::size_t k) { return place(row, k); }, out, states...);
+    return apply_rows(function, place.size(), [&](std::size_t k) { return place(row, k); }, out, states...);
   else
     return apply_row(function, place(row), out, states...);
 }

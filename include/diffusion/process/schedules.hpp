@@ -114,9 +114,8 @@ template <class Real = double>
 DiscreteSchedule<Real> jensen_shannon_schedule(int steps) {
   using W = numerics::Working<Real>;
   schedule_details::require_steps("jensen_shannon_schedule", steps);
-  return DiscreteSchedule<Real>::from_squares(steps, [&](int t) {
-    return typename DiscreteSchedule<Real>::Squares{W(steps - t) / W(steps), W(t) / W(steps)};
-  });
+  return DiscreteSchedule<Real>::from_squares(
+      steps, [&](int t) { return typename DiscreteSchedule<Real>::Squares{W(steps - t) / W(steps), W(t) / W(steps)}; });
 }
 
 /// alpha_bar_t = f(t) / f(0), f(t) = cos^2((t / T + offset) / (1 + offset) pi / 2), each beta cut at beta_max.

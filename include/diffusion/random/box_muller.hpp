@@ -39,7 +39,7 @@ struct Reduced {
   F x;
 };
 
-/// The point of the unit circle at an angle of (quadrant + 1/2 + t) quarter turns, |t| < 1/2, times radius.
+/// The point at `radius` and an angle of quadrant + t quarter turns, |t| < 1/2.
 template <class F, std::size_t n, std::size_t m>
 NormalPair<F> on_circle(Ieee<F> radius, std::uint32_t quadrant, Ieee<F> t, const F (&sine)[n],
                         const F (&cosine)[m]) noexcept {

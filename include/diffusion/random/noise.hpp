@@ -64,8 +64,8 @@ struct NormalNoise {
 
   /// Writes the normals of elements first_element, first_element + 1, ... of one step.
   template <class F, std::size_t extent>
-  requires(std::same_as<F, float> || std::same_as<F, double>) void fill(int step,
-                                                                        std::span<F, extent> out) const noexcept {
+    requires(std::same_as<F, float> || std::same_as<F, double>)
+  void fill(int step, std::span<F, extent> out) const noexcept {
     constexpr std::size_t size = noise_details::Group<F>::size;
     std::size_t done = 0;
     while (done < out.size()) {
@@ -79,17 +79,18 @@ struct NormalNoise {
 
   /// Normals for step k = 0, 1, ..., shaped like x; what sample() calls. X is float, double or a stored state of them.
   template <State X>
-  requires(std::same_as<scalar_t<X>, float> || std::same_as<scalar_t<X>, double>) value_t<X>
-  operator()(int step, const X& like) const {
+    requires(std::same_as<scalar_t<X>, float> || std::same_as<scalar_t<X>, double>)
+  value_t<X> operator()(int step, const X& like) const {
     using F = scalar_t<X>;
     if constexpr (StoredState<X>) {
-      value_t<X> result = state_traits<X>::like(like);
-      if constexpr (requires { typename state_traits<value_t<X>>::canonical; }) {
-        typename state_traits<value_t<X>>::canonical ordered = result;
+      using V = value_t<X>;
+      V result = state_traits<X>::like(like);
+      if constexpr (requires { requires !std::same_as<typename state_traits<V>::canonical, V>; }) {
+        typename state_traits<V>::canonical ordered = result;
         fill(step, state_traits<decltype(ordered)>::elements(ordered));
         result = ordered;
       } else {
-        fill(step, state_traits<value_t<X>>::elements(result));
+        fill(step, state_traits<V>::elements(result));
       }
       return result;
     } else {

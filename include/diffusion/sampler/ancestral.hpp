@@ -31,9 +31,8 @@ struct TransitionVariance {
 
 /// A variance of the reverse step, from the two levels; in Real or in its working precision.
 template <class V, class Real = double>
-concept StepVariance = requires(const V& variance, const NoiseLevel<Real>& level) {
-  numerics::Working<Real>(variance(level, level));
-};
+concept StepVariance =
+    requires(const V& variance, const NoiseLevel<Real>& level) { numerics::Working<Real>(variance(level, level)); };
 
 /// x_s = x0 x_0_hat + xt x_t + noise z.
 template <class Real>
@@ -95,6 +94,6 @@ struct AncestralSampler {
 };
 template <class Variance>
 AncestralSampler(Variance) -> AncestralSampler<Variance>;
-AncestralSampler()->AncestralSampler<PosteriorVariance>;
+AncestralSampler() -> AncestralSampler<PosteriorVariance>;
 
 }  // namespace diffusion

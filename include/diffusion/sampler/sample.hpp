@@ -15,7 +15,7 @@ namespace diffusion {
 
 /// noise(k, x): standard normals for step k, shaped like x.
 template <class N, class X>
-concept NoiseSource = requires(N& noise, int k, const X& x) {
+concept NoiseSource = requires(N& noise, int k, const value_t<X>& x) {
   { noise(k, x) } -> CompatibleState<X>;
 };
 
@@ -28,7 +28,7 @@ struct HistoryOf {
   using type = NoHistory;
 };
 template <class S, class X>
-requires requires { typename S::template History<X>; }
+  requires requires { typename S::template History<X>; }
 struct HistoryOf<S, X> {
   using type = typename S::template History<X>;
 };
@@ -45,9 +45,9 @@ template <class S, class X>
 using sampler_history_t = typename sample_details::HistoryOf<S, X>::type;
 
 /// A rule for one step from a level to a cleaner one.
-template <class S, class D, class X, class Real = double>
-concept Sampler = requires(const S& sampler, D& denoiser, const NoiseLevel<Real>& level, X& x,
-                           const sample_details::Draw<X>& draw, sampler_history_t<S, X>& history) {
+template <class S, class D, class X, class L = double>
+concept Sampler = requires(const S& sampler, D& denoiser, const level_of_t<L>& level, value_t<X>& x,
+                           const sample_details::Draw<value_t<X>>& draw, sampler_history_t<S, value_t<X>>& history) {
   sampler.step(denoiser, level, level, x, x, draw, history);
 };
 
@@ -70,17 +70,18 @@ struct NoObserver {
 /// where the observer stopped. levels: noisiest first, strictly cleaner from one to the next, at least one. noise(k, x)
 /// is called for step k only if the step needs noise, which none does that ends at clean data. Ho et al. 2020,
 /// algorithm 2.
-template <class S, State X, class D, LevelBatch L, NoiseSource<value_t<X>> N, class Observer = NoObserver>
-requires Denoiser<D, value_t<X>, level_real_t<L>> && Sampler<S, D, value_t<X>, level_real_t<L>> value_t<X> sample(
-    const S& sampler, D&& denoiser, const L& levels, const X& x_start, N&& noise, Observer&& observer = {}) {
+template <class S, State X, class D, LevelBatch L, NoiseSource<X> N, class Observer = NoObserver>
+  requires Denoiser<D, X, L> && Sampler<S, D, X, L>
+value_t<X> sample(const S& sampler, D&& denoiser, const L& levels, const X& x_start, N&& noise,
+                  Observer&& observer = {}) {
   using V = value_t<X>;
   using Real = level_real_t<L>;
   const std::size_t count = std::size(levels);
   numerics::require(count >= 1, "sample", "levels.size()", count, "at least one level");
   for (std::size_t k = 0; k + 1 < count; ++k) {
     const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
-    numerics::require(t.signal_squared() * s.noise_squared() < s.signal_squared() * t.noise_squared(), "sample",
-                      "levels: a log-SNR", s.log_snr(), "more than the one before: noisiest first");
+    if (!(t.signal_squared() * s.noise_squared() < s.signal_squared() * t.noise_squared()))
+      numerics::require(false, "sample", "levels: a log-SNR", s.log_snr(), "more than the one before: noisiest first");
   }
   NewState fresh;
   V x = apply_row("sample", std::array{sum_t<X>(1)}, fresh, Named{"x", x_start});

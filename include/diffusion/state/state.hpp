@@ -24,7 +24,8 @@ namespace diffusion {
 ///   static std::span<scalar> elements(X&);          the same, writable
 ///   static value like(const X&);                    a new value of the same shape
 /// and, where there are shapes, static bool same_shape(const X&, const Y&); where samples of a batch are not contiguous
-/// equal parts, static BatchLayout batch_layout(const X&, std::size_t samples).
+/// equal parts, static BatchLayout batch_layout(const X&, std::size_t samples); where storage orders differ, a type
+/// `canonical` whose elements lie sample by sample.
 template <class X>
 struct state_traits {};
 
@@ -99,13 +100,11 @@ namespace state_details {
 template <class Y, class X>
 inline constexpr bool compatible = std::convertible_to<const Y&, X>;
 template <class Y, ScalarState X>
-inline constexpr bool compatible<Y, X> = std::same_as<Y, X> || std::integral<Y> ||
-                                         (!std::floating_point<X> && std::convertible_to<const Y&, X>);
-template <class Y, StoredState X>
 inline constexpr bool compatible<Y, X> =
-    StoredState<Y>&& std::same_as<scalar_t<Y>, scalar_t<X>>&& requires(const Y& y) {
-  state_traits<value_t<X>>::view(y);
-};
+    std::same_as<Y, X> || std::integral<Y> || (!std::floating_point<X> && std::convertible_to<const Y&, X>);
+template <class Y, StoredState X>
+inline constexpr bool compatible<Y, X> = StoredState<Y> && std::same_as<scalar_t<Y>, scalar_t<X>> &&
+                                         requires(const Y& y) { state_traits<value_t<X>>::view(y); };
 
 }  // namespace state_details
 
@@ -130,9 +129,7 @@ Into<X> into(X&& out) {
 }
 
 template <class Out>
-concept Destination = std::same_as<Out, NewState> || requires(Out out) {
-  []<class X>(const Into<X>&) {}(out);
-};
+concept Destination = std::same_as<Out, NewState> || requires(Out out) { []<class X>(const Into<X>&) {}(out); };
 
 // Plain memory: the value of a view is a vector.
 namespace state_details {
@@ -142,11 +139,14 @@ struct MemoryTraits {
   using scalar = T;
   using value = Value;
   template <class Y>
-  static auto view(const Y& y) requires requires {
-    std::span<const T>(y);
+  static auto view(const Y& y)
+    requires requires { std::span<const T>(y); }
+  {
+    return std::span<const T>(y);
   }
-  { return std::span<const T>(y); }
-  static std::span<T> elements(Range& x) requires std::constructible_from<std::span<T>, Range&> {
+  static std::span<T> elements(Range& x)
+    requires std::constructible_from<std::span<T>, Range&>
+  {
     return std::span<T>(x);
   }
   static value like(const Range& x) {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include <diffusion/model/prediction.hpp>
+
+#include "../support/catch.hpp"
+#include "../support/random.hpp"
+
+using namespace diffusion;
+
+TEMPLATE_TEST_CASE("the x_0 of a perfect answer is the data", "[prediction]", X0Prediction, NoisePrediction,
+                   VPrediction, ScorePrediction) {
+  const std::vector<double> x_0{0.5, -0.25, 1}, eps{1, -2, 0.125};
+  for (int i = 0; i < 200; ++i) {
+    const auto level = vp_level(random_arguments::uniform(-6, 6));
+    const auto x_t = q_sample(level, x_0, eps);
+    const auto back = TestType::x0(level, x_t, TestType::target(level, x_0, eps));
+    for (std::size_t k = 0; k < 3; ++k) REQUIRE_THAT(back[k], Catch::Matchers::WithinAbs(x_0[k], 1e-13));
+    std::vector<double> out(3);
+    TestType::x0(level, x_t, TestType::target(level, x_0, eps), into(out));
+    REQUIRE(out == back);
+  }
+}
+
+TEST_CASE("targets are what the papers regress on", "[prediction]") {
+  const auto level = vp_level(0.7);
+  REQUIRE(X0Prediction::target(level, 0.3, 1.5) == 0.3);
+  REQUIRE(NoisePrediction::target(level, 0.3, 1.5) == 1.5);
+  REQUIRE(VPrediction::target(level, 0.3, 1.5) == v_from(level, 0.3, 1.5));
+  REQUIRE(ScorePrediction::target(level, 0.3, 1.5) == score_from_noise(level, 1.5));
+}

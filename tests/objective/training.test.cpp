@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include <diffusion/objective/training.hpp>
+
+#include <diffusion/process/schedules.hpp>
+
+#include "../support/catch.hpp"
+#include "../support/message.hpp"
+
+using namespace diffusion;
+
+TEST_CASE("steps are drawn uniformly from 1..T, the same for every batch size", "[training]") {
+  const auto schedule = linear_schedule(10);
+  const NormalNoise noise{.seed = 9};
+  std::vector<int> counts(11);
+  const std::size_t n = 100000;
+  for (const auto& level : uniform_levels(schedule, n, noise, 3)) ++counts[std::size_t(level.time())];
+  REQUIRE(counts[0] == 0);
+  double chi_squared = 0;
+  for (int t = 1; t <= 10; ++t)
+    chi_squared += (counts[std::size_t(t)] - n / 10.0) * (counts[std::size_t(t)] - n / 10.0) / (n / 10.0);
+  REQUIRE(chi_squared < 27.9);  // nine degrees of freedom, false alarm 1 in 1000; the seed is fixed
+  const auto few = uniform_levels(schedule, 5, noise, 3), more = uniform_levels(schedule, 50, noise, 3);
+  for (std::size_t k = 0; k < 5; ++k) REQUIRE(few[k].time() == more[k].time());
+  REQUIRE(uniform_levels(schedule, 0, noise, 0).empty());
+}
+
+TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training]") {
+  const auto schedule = linear_schedule(1000);
+  const NormalNoise noise{.seed = 4, .stream = 2};
+  const std::vector<float> x_0{1, 2, 3, 4, 5, 6};
+  const auto batch = training_batch(VPrediction{}, schedule, 3, x_0, noise, 7);
+  const auto eps = noise(7, x_0);
+  REQUIRE(batch.levels.size() == 3);
+  REQUIRE(batch.x_t == q_sample(batch.levels, x_0, eps));
+  REQUIRE(batch.target == v_from(batch.levels, x_0, eps));
+  for (std::size_t k = 0; k < 3; ++k)
+    REQUIRE(batch.levels[k].time() == uniform_levels(schedule, 3, noise, 7)[k].time());
+  REQUIRE(training_batch(NoisePrediction{}, schedule, 3, x_0, noise, 7).target == eps);
+  REQUIRE(training_batch(X0Prediction{}, batch.levels, x_0, eps).target == x_0);
+  REQUIRE(message([&] { return training_batch(X0Prediction{}, schedule, 4, x_0, noise, 7); }) ==
+          "diffusion::q_sample: x_0 has 6 elements, which 4 levels do not divide");
+}
+
+TEST_CASE("the simple loss is the mean of squared errors", "[training]") {
+  REQUIRE(simple_loss(std::vector<double>{1, 2, 3, 4}, std::vector<double>{1, 0, 3, 5}) == 1.25);
+  REQUIRE(simple_loss(std::vector<float>{0.5f}, std::vector<float>{0.25f}) == 0.0625);
+  REQUIRE(simple_loss(3.0, 1.0) == 4);
+  REQUIRE(message([] { return simple_loss(std::vector<double>(2), std::vector<double>(3)); }) ==
+          "diffusion::simple_loss: target has 3 elements, expected 2, as output");
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <diffusion/process/continuous_schedules.hpp>
+
+#include <boost/math/constants/constants.hpp>
+
+#include "../support/message.hpp"
+#include "../support/random.hpp"
+#include "../support/rounding.hpp"
+
+using namespace diffusion;
+
+namespace {
+
+// Times in [0, 1], near to both ends and between.
+std::vector<double> times() {
+  std::vector<double> t{0.0, 1.0, 0.5, 0.25, std::nextafter(1.0, 0.0), 1e-5, 1e-3, 0x1p-60};
+  for (int i = 0; i < 2000; ++i) {
+    const double u = random_arguments::uniform(0, 1);
+    t.insert(t.end(), {u, random_arguments::log_uniform(1e-12, 1), 1 - u * 1e-6});
+  }
+  return t;
+}
+
+// What a schedule is, in the truth; the log-SNR apart where it is simpler than the squares, and may be a tie.
+struct Squares {
+  truth::Real signal, noise, log_snr;
+  Squares(const truth::Real& s, const truth::Real& n) : signal(s), noise(n), log_snr(log(s / n)) {}
+  Squares(const truth::Real& s, const truth::Real& n, const truth::Real& l) : signal(s), noise(n), log_snr(l) {}
+};
+
+Squares of_log_snr(const truth::Real& log_snr) {
+  const truth::Real e = exp(-log_snr);
+  return {1 / (1 + e), e / (1 + e), log_snr};
+}
+
+// Every scalar of the levels against squares(t); also that time_at is the inverse, to the last bit.
+template <class Schedule, class SquaresAt>
+void require_schedule(const Schedule& schedule, SquaresAt squares, double first_time = 0, double last_time = 1) {
+  rounding::Misrounded wrong;
+  for (const double t : times()) {
+    const auto level = schedule(t);
+    REQUIRE(level.time() == t);
+    REQUIRE(schedule.time_at(level) == t);
+    if (t < first_time || t > last_time) continue;  // an end where the textbook formula is infinite
+    const Squares exact = squares(truth::Real(t));
+    rounding::compare_level(wrong, level, 0, exact.signal, exact.noise, false);
+    wrong.compare("log_snr", 0, level.log_snr(), abs(exact.log_snr) < 1e-110 ? truth::Real(0) : exact.log_snr);
+  }
+  wrong.require_none();
+}
+
+}  // namespace
+
+TEST_CASE("the linear VP schedule is correctly rounded and invertible", "[continuous][rounding]") {
+  for (const auto& [low, high] : {std::pair(0.1, 20.0), std::pair(1.0, 1.0), std::pair(1e-3, 700.0)}) {
+    require_schedule(
+        VpLinearSchedule(low, high),
+        [low, high](const truth::Real& t) -> Squares {
+          const truth::Real integral = truth::Real(low) * t + (truth::Real(high) - truth::Real(low)) * t * t / 2;
+          return {exp(-integral), -expm1(-integral)};
+        },
+        1e-300);
+  }
+  REQUIRE(VpLinearSchedule<>()(0.0).noise() == 0);
+}
+
+TEST_CASE("the linear log-SNR schedule is correctly rounded and invertible", "[continuous][rounding]") {
+  for (const auto& [high, low] : {std::pair(13.3, -5.0), std::pair(10.0, -10.0), std::pair(2.0, 1.0)})
+    require_schedule(LinearLogSnrSchedule(high, low), [high, low](const truth::Real& t) {
+      return of_log_snr(truth::Real(high) - (truth::Real(high) - truth::Real(low)) * t);
+    });
+  REQUIRE(LinearLogSnrSchedule<>()(0.0).log_snr() == 13.3);
+  REQUIRE(LinearLogSnrSchedule<>()(1.0).log_snr() == -5);
+}
+
+TEST_CASE("the cosine schedule is correctly rounded and invertible", "[continuous][rounding]") {
+  const truth::Real half_pi = boost::math::constants::half_pi<truth::Real>();
+  require_schedule(
+      CosineLogSnrSchedule<>(),
+      [&](const truth::Real& t) -> Squares {
+        const truth::Real c = t > 0.5 ? sin(half_pi * (1 - t)) : cos(half_pi * t);
+        const truth::Real s = t > 0.5 ? cos(half_pi * (1 - t)) : sin(half_pi * t);
+        return {c * c, s * s};
+      },
+      1e-300, 0x1.fffffffffffffp-1);
+  require_schedule(CosineLogSnrSchedule(15.0, -15.0), [&](const truth::Real& t) -> Squares {
+    const truth::Real a = atan(exp(truth::Real(-7.5))), b = atan(exp(truth::Real(7.5))), angle = a + (b - a) * t;
+    return {cos(angle) * cos(angle), sin(angle) * sin(angle)};
+  });
+  REQUIRE(CosineLogSnrSchedule<>()(0.0).log_snr() == std::numeric_limits<double>::infinity());
+  REQUIRE(CosineLogSnrSchedule<>()(1.0).log_snr() == -std::numeric_limits<double>::infinity());
+  REQUIRE(CosineLogSnrSchedule<>()(1.0).signal() == 0);
+  REQUIRE(CosineLogSnrSchedule<>()(0.5).log_snr() == 0);
+}
+
+TEST_CASE("the geometric VE schedule is correctly rounded and invertible", "[continuous][rounding]") {
+  for (const auto& [low, high] : {std::pair(0.01, 50.0), std::pair(0.02, 100.0), std::pair(0.5, 2.0)})
+    require_schedule(VeGeometricSchedule(low, high), [low, high](const truth::Real& t) -> Squares {
+      const truth::Real sigma = truth::Real(low) * exp(t * log(truth::Real(high) / truth::Real(low)));
+      return {1, sigma * sigma};
+    });
+  REQUIRE(VeGeometricSchedule<>()(0.0).sigma() == 0.01);
+  REQUIRE(VeGeometricSchedule<>()(1.0).sigma() == 50);
+}
+
+TEST_CASE("time_at takes any level of the same log-SNR", "[continuous]") {
+  const VeGeometricSchedule<> ve;
+  const VpLinearSchedule<> vp;
+  const auto level = ve(0.25);
+  REQUIRE_THAT(vp(vp.time_at(level)).log_snr(), Catch::Matchers::WithinRel(level.log_snr(), 1e-14));
+}
+
+TEST_CASE("bad arguments of continuous schedules are named", "[continuous][errors]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  REQUIRE(message([] { return VpLinearSchedule<>()(1.5); }) ==
+          "diffusion::VpLinearSchedule: t = 1.5, expected a time in [0, 1]");
+  REQUIRE(message([&] { return VpLinearSchedule<>()(nan); }) ==
+          "diffusion::VpLinearSchedule: t = nan, expected a time in [0, 1]");
+  REQUIRE(message([] { return VpLinearSchedule(0.0, 20.0); }) ==
+          "diffusion::VpLinearSchedule: beta_min = 0, expected a number above 0");
+  REQUIRE(message([] { return LinearLogSnrSchedule(1.0, 2.0); }) ==
+          "diffusion::LinearLogSnrSchedule: log_snr_min = 2, expected a finite number below log_snr_max");
+  REQUIRE(message([] { return CosineLogSnrSchedule(1.0, 2.0); }) ==
+          "diffusion::CosineLogSnrSchedule: log_snr_min = 2, expected a number below log_snr_max");
+  REQUIRE(message([] { return VeGeometricSchedule(2.0, 1.0); }) ==
+          "diffusion::VeGeometricSchedule: sigma_max = 1, expected a finite number above sigma_min");
+  REQUIRE(
+      message([] { return VeGeometricSchedule<>().time_at(vp_level(50.0)); }) ==
+      "diffusion::VeGeometricSchedule::time_at: level.log_snr() = 50, expected a log-SNR within those of the schedule");
+  REQUIRE(message([] { return LinearLogSnrSchedule<>().time_at(vp_level(-6.0)); }) ==
+          "diffusion::LinearLogSnrSchedule::time_at: level.log_snr() = -6, expected a log-SNR within those of the "
+          "schedule");
+}
+
+static_assert(ContinuousTimeSchedule<VpLinearSchedule<double>> && !ContinuousTimeSchedule<NoiseLevel<double>>);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include <diffusion/process/gaussian.hpp>
+
+#include <boost/math/constants/constants.hpp>
+
+#include "../support/message.hpp"
+#include "../support/random.hpp"
+#include "../support/rounding.hpp"
+
+using namespace diffusion;
+using random_arguments::uniform;
+
+TEST_CASE("density and divergence of scalar Gaussians are correctly rounded", "[gaussian][rounding]") {
+  const truth::Real two_pi = boost::math::constants::two_pi<truth::Real>();
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 20000; ++i) {
+    const Gaussian<double> p{uniform(-3, 3), std::exp(uniform(-40, 40))};
+    Gaussian<double> q{uniform(-3, 3) + (i % 4 == 0 ? 30 * std::sqrt(p.variance) : 0), std::exp(uniform(-40, 40))};
+    if (i % 2 == 0) q = {p.mean + uniform(-1e-12, 1e-12), p.variance * (1 + uniform(-1e-12, 1e-12))};
+    const truth::Real v_p = p.variance, v_q = q.variance, distance = truth::Real(p.mean) - truth::Real(q.mean);
+    wrong.compare("kl_divergence", i, kl_divergence(p, q),
+                  (v_p / v_q - 1 - log(v_p / v_q) + distance * distance / v_q) / 2);
+    wrong.compare("log_density", i, log_density(p, q.mean), -(log(two_pi * v_p) + distance * distance / v_p) / 2);
+  }
+  wrong.require_none();
+  REQUIRE(kl_divergence(Gaussian{1.0, 2.0}, Gaussian{1.0, 2.0}) == 0);
+  REQUIRE(kl_divergence(Gaussian{1.0f, 2.0}, Gaussian{1.5f, 2.0}) == 0.0625);
+}
+
+TEST_CASE("a sample is its mean and its root of variance times noise", "[gaussian]") {
+  REQUIRE(sample(Gaussian{1.0, 4.0}, -0.5) == 0);
+  REQUIRE(sample(Gaussian{1.0, 0.0}, 100.0) == 1);
+  const std::vector<double> mean{1, 2, 3, 4};
+  const GaussianBatch<std::vector<double>> batch{mean, {4.0, 9.0}};
+  REQUIRE(sample(batch, std::vector<double>{1, 1, 1, -1}) == std::vector<double>{3, 4, 6, 1});
+}
+
+TEST_CASE("states of Gaussians that differ in size are named", "[gaussian][errors]") {
+  const Gaussian<std::vector<double>> p{{1, 2, 3}, 1.0}, q{{1, 2}, 1.0};
+  REQUIRE(message([&] { return kl_divergence(p, q); }) ==
+          "diffusion::kl_divergence: q.mean has 2 elements, expected 3, as p.mean");
+  REQUIRE(message([&] { return log_density(p, std::vector<double>(4)); }) ==
+          "diffusion::log_density: x has 4 elements, expected 3, as mean");
+  REQUIRE(message([&] { return sample(p, std::vector<double>()); }) ==
+          "diffusion::sample: eps has 0 elements, expected 3, as mean");
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <diffusion/process/grid.hpp>
+
+#include <diffusion/process/schedules.hpp>
+
+#include "../support/catch.hpp"
+#include "../support/message.hpp"
+
+using namespace diffusion;
+
+namespace {
+
+bool strictly_decreasing_in(const std::vector<int>& steps, int last) {
+  for (std::size_t k = 0; k < steps.size(); ++k)
+    if (steps[k] < 1 || steps[k] > last || (k > 0 && steps[k] >= steps[k - 1])) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("every spacing has exactly the number of steps asked for", "[grid]") {
+  for (const int steps : {1, 2, 3, 7, 10, 97, 100, 1000, 4096}) {
+    for (int n = 1; n <= steps; ++n) {
+      const auto trailing = trailing_steps(steps, n), leading = leading_steps(steps, n),
+                 even = linspace_steps(steps, n);
+      const bool exact = int(trailing.size()) == n && int(leading.size()) == n && int(even.size()) == n &&
+                         strictly_decreasing_in(trailing, steps) && strictly_decreasing_in(leading, steps) &&
+                         strictly_decreasing_in(even, steps) && trailing.front() == steps && even.front() == steps &&
+                         leading.back() == 1 && (n == 1 || even.back() == 1);
+      if (!exact) FAIL("T = " << steps << ", n = " << n);
+    }
+    REQUIRE(trailing_steps(steps, steps) == linspace_steps(steps, steps));
+    REQUIRE(trailing_steps(steps, steps) == leading_steps(steps, steps));
+  }
+}
+
+TEST_CASE("the spacings of Lin et al. 2023, table 2", "[grid]") {
+  REQUIRE(leading_steps(1000, 10) == std::vector<int>{901, 801, 701, 601, 501, 401, 301, 201, 101, 1});
+  REQUIRE(linspace_steps(1000, 10) == std::vector<int>{1000, 889, 778, 667, 556, 445, 334, 223, 112, 1});
+  REQUIRE(trailing_steps(1000, 10) == std::vector<int>{1000, 900, 800, 700, 600, 500, 400, 300, 200, 100});
+  REQUIRE(trailing_steps(1000, 30).size() == 30);
+  REQUIRE(trailing_steps(1000, 3) == std::vector<int>{1000, 667, 333});
+  REQUIRE(trailing_steps(10, 4) == std::vector<int>{10, 8, 5, 2});  // 7.5 and 2.5 go to the even neighbour
+}
+
+TEST_CASE("a grid of levels ends at clean data", "[grid]") {
+  const auto schedule = linear_schedule(10);
+  const auto all = level_grid(schedule);
+  REQUIRE(all.size() == 11);
+  for (int k = 0; k <= 10; ++k) REQUIRE(all[std::size_t(k)].time() == 10 - k);
+  const auto few = level_grid(schedule, trailing_steps(10, 3));
+  REQUIRE(few.size() == 4);
+  REQUIRE(few[1].time() == 7);
+  REQUIRE(few[1].alpha_bar() == schedule(7).alpha_bar());
+  REQUIRE(few[3].noise() == 0);
+  REQUIRE(level_grid(schedule, std::vector<int>{4}).size() == 2);
+}
+
+TEST_CASE("bad grids are named", "[grid][errors]") {
+  const auto schedule = linear_schedule(10);
+  REQUIRE(message([] { return trailing_steps(10, 0); }) ==
+          "diffusion::trailing_steps: n = 0, expected a number of steps in 1..T");
+  REQUIRE(message([] { return leading_steps(10, 11); }) ==
+          "diffusion::leading_steps: n = 11, expected a number of steps in 1..T");
+  REQUIRE(message([] { return linspace_steps(0, 1); }) == "diffusion::linspace_steps: steps = 0, expected at least 1");
+  REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{5, 5}); }) ==
+          "diffusion::level_grid: steps = 5, expected strictly decreasing steps in 1..T");
+  REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{11}); }) ==
+          "diffusion::level_grid: steps = 11, expected strictly decreasing steps in 1..T");
+  REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{1, 0}); }) ==
+          "diffusion::level_grid: steps = 0, expected strictly decreasing steps in 1..T");
+  REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{}); }) ==
+          "diffusion::level_grid: steps.size() = 0, expected at least one step");
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include <diffusion/ddim.hpp>
+
+#include <cmath>
+
+#include "../support/message.hpp"
+#include "../support/random.hpp"
+#include "../support/rounding.hpp"
+
+using namespace diffusion;
+using random_arguments::uniform;
+
+namespace {
+
+// The textbook tables, in plain doubles and 0-based arrays, as a programmer would write them from the papers.
+struct Textbook {
+  std::vector<double> betas, alpha_bars;
+  explicit Textbook(const DiscreteSchedule<double>& schedule) {
+    double product = 1;
+    for (int t = 1; t <= schedule.steps(); ++t) {
+      betas.push_back(schedule.beta(t));
+      alpha_bars.push_back(product *= 1 - schedule.beta(t));
+    }
+  }
+  double alpha_bar(int t) const { return t == 0 ? 1 : alpha_bars[std::size_t(t - 1)]; }
+  // Song et al. 2020, eq. 12, with the noise prediction eps
+  double ddim(int s, int t, double x, double eps, double eta, double z) const {
+    const double a_s = alpha_bar(s), a_t = alpha_bar(t);
+    const double sigma = eta * std::sqrt((1 - a_s) / (1 - a_t)) * std::sqrt(1 - a_t / a_s);
+    const double x_0 = (x - std::sqrt(1 - a_t) * eps) / std::sqrt(a_t);
+    return std::sqrt(a_s) * x_0 + std::sqrt(std::max(0.0, 1 - a_s - sigma * sigma)) * eps + sigma * z;
+  }
+};
+
+double wave(double x, double t) { return std::sin(3 * x + 0.01 * t) * 0.7; }  // a network that predicts noise
+
+}  // namespace
+
+TEST_CASE("the coefficients of a DDIM step are correctly rounded", "[ddim][rounding]") {
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 5000; ++i) {
+    const double a = uniform(-20, 20), b = uniform(-20, 20), eta = i % 4 == 0 ? 0 : i % 4 == 1 ? 1 : uniform(0, 1);
+    const truth::Real e = exp(-truth::Real(std::max(a, b))), f = exp(-truth::Real(std::min(a, b)));
+    const truth::Real a_s = 1 / (1 + e), n_s = e / (1 + e), a_t = 1 / (1 + f), n_t = f / (1 + f);
+    const truth::Real sigma = truth::Real(eta) * sqrt((n_t - a_t / a_s * n_s) * n_s / n_t);
+    const truth::Real xt = sqrt((n_s - sigma * sigma) / n_t);
+    const auto c = ddim_coefficients(vp_level(std::max(a, b)), vp_level(std::min(a, b)), eta);
+    wrong.compare("xt", i, c.xt, xt);
+    wrong.compare("x0", i, c.x0, sqrt(a_s) - xt * sqrt(a_t));
+    wrong.compare("noise", i, c.noise, sigma);
+  }
+  wrong.require_none();
+}
+
+TEST_CASE("eta = 1 is the ancestral step, to the last bit", "[ddim]") {
+  const auto schedule = cosine_schedule(1000);
+  for (int i = 0; i < 2000; ++i) {
+    const int b = 2 + int(random_arguments::engine() % 999),
+              a = 1 + int(random_arguments::engine() % std::uint64_t(b - 1));
+    const auto d = ddim_coefficients(schedule(a), schedule(b), 1.0);
+    const auto c = ancestral_coefficients(schedule(a), schedule(b));
+    REQUIRE((d.x0 == c.x0 && d.xt == c.xt && d.noise == c.noise));
+  }
+}
+
+TEST_CASE("every eta has the marginals of the forward process", "[ddim]") {
+  // With the exact x_0 the step takes N(signal_t x_0, noise_t^2) to N(signal_s x_0, noise_s^2). Song et al. 2020,
+  // lemma 1.
+  for (int i = 0; i < 2000; ++i) {
+    const double a = uniform(-10, 10), b = uniform(-10, 10), eta = uniform(0, 1);
+    const auto s = vp_level(std::max(a, b)), t = vp_level(std::min(a, b));
+    const auto c = ddim_coefficients(s, t, eta);
+    REQUIRE_THAT(c.x0 + c.xt * t.signal(), Catch::Matchers::WithinRel(s.signal(), 1e-14));
+    REQUIRE_THAT(c.xt * c.xt * t.noise_variance() + c.noise * c.noise,
+                 Catch::Matchers::WithinRel(s.noise_variance(), 1e-14));
+  }
+}
+
+TEST_CASE("whole chains agree with the textbook in plain doubles", "[ddim]") {
+  const auto schedules =
+      std::array{linear_schedule(1000), scaled_linear_schedule(1000), cosine_schedule(1000), sigmoid_schedule(1000)};
+  for (const auto& schedule : schedules) {
+    const Textbook textbook(schedule);
+    for (const int n : {1, 10, 50, 333, 1000}) {
+      for (const double eta : {0.0, 0.5, 1.0}) {
+        const auto steps = trailing_steps(1000, n);
+        const NormalNoise noise{.seed = 5};
+        double x = 0.8;
+        for (std::size_t k = 0; k < steps.size(); ++k) {
+          const int t = steps[k], s = k + 1 < steps.size() ? steps[k + 1] : 0;
+          x = textbook.ddim(s, t, x, wave(x, t), eta, noise(int(k), 0.0));
+        }
+        const auto net = predicts_noise([](double y, const auto& level) { return wave(y, level.time()); });
+        const double ours = sample(DdimSampler{.eta = eta}, net, level_grid(schedule, steps), 0.8, noise);
+        // the textbook loses digits in 1 - alpha_bar, and the network's slope of 2 multiplies what was lost
+        REQUIRE_THAT(ours, Catch::Matchers::WithinRel(x, 1e-8) || Catch::Matchers::WithinAbs(x, 1e-8));
+      }
+    }
+  }
+}
+
+TEST_CASE("eta = 0 is reversible in the limit: it follows an ODE", "[ddim]") {
+  // On Gaussian data the exact flow keeps the quantile of x; the first-order error falls like 1 / n.
+  const auto schedule = cosine_schedule(1000);
+  const double variance = 0.25;
+  const auto denoiser = [=](double x, const NoiseLevel<double>& t) {
+    return t.signal() * variance / (t.alpha_bar() * variance + t.noise_variance()) * x;
+  };
+  const auto spread = [&](const NoiseLevel<double>& t) {
+    return std::sqrt(t.alpha_bar() * variance + t.noise_variance());
+  };
+  std::vector<double> errors;
+  for (const int n : {50, 100, 200}) {
+    const auto levels = level_grid(schedule, trailing_steps(1000, n));
+    const double x = sample(DdimSampler{}, denoiser, levels, 1.3, NormalNoise{});
+    errors.push_back(std::abs(x - 1.3 * std::sqrt(variance) / spread(levels[0])));
+  }
+  REQUIRE(errors[0] / errors[1] > 1.7);
+  REQUIRE(errors[1] / errors[2] > 1.7);
+  REQUIRE(errors[2] < 0.01);
+}
+
+TEST_CASE("bad eta is named", "[ddim][errors]") {
+  const auto schedule = linear_schedule(10);
+  const auto step = [&](double eta) {
+    return message([&] { return ddim_step(schedule(4), schedule(5), 0.1, 0.2, eta, 0.3); });
+  };
+  REQUIRE(step(-0.5) == "diffusion::ddim_step: eta = -0.5, expected a number >= 0 with sigma at most the noise of s");
+  REQUIRE(step(1e6) == "diffusion::ddim_step: eta = 1000000, expected a number >= 0 with sigma at most the noise of s");
+  REQUIRE(step(std::nan("")) ==
+          "diffusion::ddim_step: eta = nan, expected a number >= 0 with sigma at most the noise of s");
+}

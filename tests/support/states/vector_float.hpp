@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// A std::vector of floats as a state.
+#pragma once
+
+#include <vector>
+
+namespace kind {
+
+using Scalar = float;
+inline constexpr std::size_t size = 6, samples = 3;
+inline std::vector<float> make(const std::vector<double>& values) {
+  return std::vector<float>(values.begin(), values.end());
+}
+inline std::vector<double> read(const auto& x) { return std::vector<double>(x.begin(), x.end()); }
+
+}  // namespace kind
