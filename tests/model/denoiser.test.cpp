@@ -17,8 +17,8 @@ struct Zero {
     return X(x.size());
   }
 };
-const auto wrong_arguments = [](double) { return 0.0; };
-const auto wrong_result = [](double, const NoiseLevel<double>&) { return 0.0f; };
+[[maybe_unused]] const auto wrong_arguments = [](double) { return 0.0; };
+[[maybe_unused]] const auto wrong_result = [](double, const NoiseLevel<double>&) { return 0.0f; };
 const auto right = [](double x, const NoiseLevel<double>&) { return x; };
 
 }  // namespace

@@ -52,10 +52,10 @@ void require_schedule(const Schedule& schedule, SquaresAt squares, double first_
 }  // namespace
 
 TEST_CASE("the linear VP schedule is correctly rounded and invertible", "[continuous][rounding]") {
-  for (const auto& [low, high] : {std::pair(0.1, 20.0), std::pair(1.0, 1.0), std::pair(1e-3, 700.0)}) {
+  for (const auto& ends : {std::pair(0.1, 20.0), std::pair(1.0, 1.0), std::pair(1e-3, 700.0)}) {
     require_schedule(
-        VpLinearSchedule(low, high),
-        [low, high](const truth::Real& t) -> Squares {
+        VpLinearSchedule(ends.first, ends.second),
+        [low = ends.first, high = ends.second](const truth::Real& t) -> Squares {
           const truth::Real integral = truth::Real(low) * t + (truth::Real(high) - truth::Real(low)) * t * t / 2;
           return {exp(-integral), -expm1(-integral)};
         },
@@ -65,10 +65,11 @@ TEST_CASE("the linear VP schedule is correctly rounded and invertible", "[contin
 }
 
 TEST_CASE("the linear log-SNR schedule is correctly rounded and invertible", "[continuous][rounding]") {
-  for (const auto& [high, low] : {std::pair(13.3, -5.0), std::pair(10.0, -10.0), std::pair(2.0, 1.0)})
-    require_schedule(LinearLogSnrSchedule(high, low), [high, low](const truth::Real& t) {
-      return of_log_snr(truth::Real(high) - (truth::Real(high) - truth::Real(low)) * t);
-    });
+  for (const auto& ends : {std::pair(13.3, -5.0), std::pair(10.0, -10.0), std::pair(2.0, 1.0)})
+    require_schedule(LinearLogSnrSchedule(ends.first, ends.second),
+                     [high = ends.first, low = ends.second](const truth::Real& t) {
+                       return of_log_snr(truth::Real(high) - (truth::Real(high) - truth::Real(low)) * t);
+                     });
   REQUIRE(LinearLogSnrSchedule<>()(0.0).log_snr() == 13.3);
   REQUIRE(LinearLogSnrSchedule<>()(1.0).log_snr() == -5);
 }
@@ -94,11 +95,12 @@ TEST_CASE("the cosine schedule is correctly rounded and invertible", "[continuou
 }
 
 TEST_CASE("the geometric VE schedule is correctly rounded and invertible", "[continuous][rounding]") {
-  for (const auto& [low, high] : {std::pair(0.01, 50.0), std::pair(0.02, 100.0), std::pair(0.5, 2.0)})
-    require_schedule(VeGeometricSchedule(low, high), [low, high](const truth::Real& t) -> Squares {
-      const truth::Real sigma = truth::Real(low) * exp(t * log(truth::Real(high) / truth::Real(low)));
-      return {1, sigma * sigma};
-    });
+  for (const auto& ends : {std::pair(0.01, 50.0), std::pair(0.02, 100.0), std::pair(0.5, 2.0)})
+    require_schedule(VeGeometricSchedule(ends.first, ends.second),
+                     [low = ends.first, high = ends.second](const truth::Real& t) -> Squares {
+                       const truth::Real sigma = truth::Real(low) * exp(t * log(truth::Real(high) / truth::Real(low)));
+                       return {1, sigma * sigma};
+                     });
   REQUIRE(VeGeometricSchedule<>()(0.0).sigma() == 0.01);
   REQUIRE(VeGeometricSchedule<>()(1.0).sigma() == 50);
 }

@@ -13,8 +13,8 @@
 namespace diffusion {
 
 /// L_T = KL(q(x_T | x_0) || N(0, I)) = (d (noise^2 - 1 - log noise^2) + signal^2 ||x_0||^2) / 2. Ho et al. 2020, eq. 5.
-template <class Real, NormedState X>
-sum_t<X> prior_kl(const NoiseLevel<Real>& level, const X& x_0) {
+template <Level L, NormedState X>
+sum_t<X> prior_kl(const L& level, const X& x_0) {
   using W = numerics::Working<sum_t<X>>;
   const W variance_part = numerics::minus_log1p(W(level.noise_squared_minus_one()));
   return numerics::round_to<sum_t<X>>(W(
@@ -24,8 +24,8 @@ sum_t<X> prior_kl(const NoiseLevel<Real>& level, const X& x_0) {
 /// L_{t-1} = KL(q(x_s | x_t, x_0) || q(x_s | x_t, x_0_hat)) = (SNR_s - SNR_t) ||x_0 - x_0_hat||^2 / 2, for any x_t. Ho
 /// et al. 2020, eq. 5 and 8 with the variance of the posterior; Kingma et al. 2021, eq. 13. s must not be clean data,
 /// where the two distributions are points: zero if they agree, infinite if not.
-template <class Real, NormedState X, CompatibleState<X> Y>
-sum_t<X> denoising_kl(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, const X& x_0, const Y& x_0_hat) {
+template <Level L, NormedState X, CompatibleState<X> Y>
+sum_t<X> denoising_kl(const L& s, const L& t, const X& x_0, const Y& x_0_hat) {
   using W = numerics::Working<sum_t<X>>;
   const W distance = squared_distance("denoising_kl", Named{"x_0", x_0}, Named{"x_0_hat", x_0_hat});
   if (distance == W(0)) return sum_t<X>(0);

@@ -166,7 +166,8 @@ class VeGeometricSchedule {
 
 /// A schedule in continuous time: a level for every t in [0, 1].
 template <class S>
-concept ContinuousTimeSchedule = !requires(const S& schedule) { schedule.steps(); } &&
-                                 requires(const S& schedule) { schedule(0.5).signal_squared(); };
+concept ContinuousTimeSchedule = !requires(const S& schedule) { schedule.steps(); } && requires(const S& schedule) {
+  { schedule(0.5) } -> Level;
+};
 
 }  // namespace diffusion

@@ -117,7 +117,7 @@ DiscreteSchedule(const std::vector<Real>&) -> DiscreteSchedule<Real>;
 template <class S>
 concept DiscreteTimeSchedule = requires(const S& schedule, int t) {
   int(schedule.steps());
-  schedule(t).signal_squared();
+  { schedule(t) } -> Level;
 };
 
 }  // namespace diffusion

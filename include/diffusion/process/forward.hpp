@@ -77,45 +77,50 @@ Transition<numerics::Working<Real>> transition(const NoiseLevel<Real>& s, const 
 }  // namespace forward_details
 
 /// signal and noise of q(x_t | x_0) = N(signal x_0, noise^2 I). Ho et al. 2020, eq. 4.
-template <class Real>
-MarginalCoefficients<Real> q_marginal(const NoiseLevel<Real>& level) {
-  return {level.signal(), level.noise()};
+template <Level L>
+auto q_marginal(const L& level) {
+  return MarginalCoefficients<level_real_t<L>>{level.signal(), level.noise()};
 }
 
 /// scale and variance of q(x_t | x_s): sqrt(alpha_bar_t / alpha_bar_s) and, variance preserving, 1 - alpha_bar_t /
 /// alpha_bar_s; beta_t where s = t - 1. Ho et al. 2020, eq. 2.
-template <class Real>
-TransitionCoefficients<Real> q_transition(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
+template <Level L>
+auto q_transition(const L& s, const L& t) {
+  using Real = level_real_t<L>;
   const auto [scale_squared, variance] = forward_details::transition(s, t);
   // Between neighbours this is beta_t, a quotient of short numbers that may be a tie between two doubles.
-  return {numerics::round_to<Real>(numerics::Working<Real>(sqrt(scale_squared))),
-          numerics::round_to<Real>(numerics::without_noise(variance))};
+  return TransitionCoefficients<Real>{numerics::round_to<Real>(numerics::Working<Real>(sqrt(scale_squared))),
+                                      numerics::round_to<Real>(numerics::without_noise(variance))};
 }
 
 /// The coefficients of q(x_s | x_t, x_0): beta_tilde and mu_tilde of Ho et al. 2020, eq. 6 and 7, for any s and t.
 /// variance is 0, and its logarithm minus infinity, where s is clean.
-template <class Real>
-PosteriorCoefficients<Real> q_posterior(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
+template <Level L>
+auto q_posterior(const L& s, const L& t) {
+  using Real = level_real_t<L>;
   using W = numerics::Working<Real>;
   const auto [scale_squared, transition_variance] = forward_details::transition(s, t);
   const W share = transition_variance / t.noise_squared(), variance = share * s.noise_squared();
-  return {numerics::round_to<Real>(W(sqrt(s.signal_squared()) * share)),
-          numerics::round_to<Real>(W(sqrt(scale_squared) * s.noise_squared() / t.noise_squared())),
-          numerics::round_to<Real>(variance),
-          numerics::round_to<Real>(forward_details::log_posterior_variance(variance, scale_squared, s, t))};
+  return PosteriorCoefficients<Real>{
+      numerics::round_to<Real>(W(sqrt(s.signal_squared()) * share)),
+      numerics::round_to<Real>(W(sqrt(scale_squared) * s.noise_squared() / t.noise_squared())),
+      numerics::round_to<Real>(variance),
+      numerics::round_to<Real>(forward_details::log_posterior_variance(variance, scale_squared, s, t))};
 }
 
 /// The same posterior with its mean written by the noise in x_t, mean = xt x_t + eps noise: 1 / sqrt(alpha_t) and
 /// -beta_t / (sqrt(alpha_t) sqrt(1 - alpha_bar_t)) where s = t - 1. Ho et al. 2020, eq. 11. Infinite at pure noise.
-template <class Real>
-PosteriorFromNoiseCoefficients<Real> q_posterior_from_noise(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
+template <Level L>
+auto q_posterior_from_noise(const L& s, const L& t) {
+  using Real = level_real_t<L>;
   using W = numerics::Working<Real>;
   const auto [scale_squared, transition_variance] = forward_details::transition(s, t);
   const W variance = transition_variance / t.noise_squared() * s.noise_squared();
-  return {numerics::round_to<Real>(W(sqrt(W(s.signal_squared() / t.signal_squared())))),
-          numerics::round_to<Real>(W(-transition_variance / sqrt(W(scale_squared * t.noise_squared())))),
-          numerics::round_to<Real>(variance),
-          numerics::round_to<Real>(forward_details::log_posterior_variance(variance, scale_squared, s, t))};
+  return PosteriorFromNoiseCoefficients<Real>{
+      numerics::round_to<Real>(W(sqrt(W(s.signal_squared() / t.signal_squared())))),
+      numerics::round_to<Real>(W(-transition_variance / sqrt(W(scale_squared * t.noise_squared())))),
+      numerics::round_to<Real>(variance),
+      numerics::round_to<Real>(forward_details::log_posterior_variance(variance, scale_squared, s, t))};
 }
 
 namespace forward_details {

@@ -13,23 +13,12 @@ namespace diffusion {
 namespace level_details {
 
 template <class L>
-struct LevelReal {};
-template <class Real>
-struct LevelReal<NoiseLevel<Real>> {
-  using type = Real;
-};
-
-template <class L>
 struct BatchReal {};
 template <class L>
   requires requires(const L& levels) { std::span(levels); }
 struct BatchReal<L> : LevelReal<typename decltype(std::span(std::declval<const L&>()))::value_type> {};
 
 }  // namespace level_details
-
-/// A single NoiseLevel<Real>.
-template <class L>
-concept Level = requires { typename level_details::LevelReal<L>::type; };
 
 /// A contiguous range of NoiseLevel<Real>.
 template <class L>

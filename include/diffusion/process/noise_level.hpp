@@ -74,6 +74,21 @@ class NoiseLevel {
   bool has_log_snr_ = false;
 };
 
+namespace level_details {
+
+template <class L>
+struct LevelReal {};
+template <class Real>
+struct LevelReal<NoiseLevel<Real>> {
+  using type = Real;
+};
+
+}  // namespace level_details
+
+/// A single NoiseLevel<Real>.
+template <class L>
+concept Level = requires { typename level_details::LevelReal<L>::type; };
+
 /// A variance preserving level: signal^2 = sigmoid(log_snr), noise^2 = sigmoid(-log_snr). Kingma et al. 2021,
 /// section 3.1. log_snr may be infinite; NaN is an error.
 template <class Real = double>

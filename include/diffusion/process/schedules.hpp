@@ -203,8 +203,9 @@ DiscreteSchedule<Real> schedule_from_alpha_bars(const std::vector<Real>& alpha_b
 /// The signals shifted and scaled so that the last level is pure noise and the first is kept:
 /// signal_t <- (signal_t - signal_T) signal_1 / (signal_1 - signal_T). Lin et al. 2023, algorithm 1. Needs two steps or
 /// more.
-template <class Real>
-DiscreteSchedule<Real> rescale_zero_terminal_snr(const DiscreteSchedule<Real>& schedule) {
+template <DiscreteTimeSchedule S>
+auto rescale_zero_terminal_snr(const S& schedule) {
+  using Real = typename level_details::LevelReal<decltype(schedule(0))>::type;
   using W = numerics::Working<Real>;
   const int steps = schedule.steps();
   numerics::require(steps >= 2, "rescale_zero_terminal_snr", "schedule.steps()", steps, "at least 2");

@@ -38,8 +38,8 @@ struct BatchLayout {
 
 template <class X>
 concept StoredState = requires {
-  typename state_traits<std::remove_cvref_t<X>>::scalar;
   typename state_traits<std::remove_cvref_t<X>>::value;
+  requires !std::integral<typename state_traits<std::remove_cvref_t<X>>::scalar>;
 };
 
 /// A number as a state of one element; closed-form checks in one dimension cost nothing.
