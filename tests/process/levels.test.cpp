@@ -113,5 +113,9 @@ TEST_CASE("batches of other sizes are named, and nothing is written", "[levels][
           "diffusion::ddim_step: t has 2 elements, expected 3, as s");
   REQUIRE(message([&] { q_posterior(two, some_levels(0), x, y); }) ==
           "diffusion::q_posterior: t has 3 elements, expected 2, as s");
+  auto reversed = some_levels(0);
+  std::swap(reversed.front(), reversed.back());  // only the last sample has its levels in the wrong order
+  REQUIRE(message([&] { ddim_step(reversed, some_levels(50), x, y, 0.5, y, into(out)); }).find("the cleaner level") !=
+          std::string::npos);
   REQUIRE(read(out) == before);
 }

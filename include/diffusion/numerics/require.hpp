@@ -38,10 +38,10 @@ namespace diffusion::numerics {
   fail(message);
 }
 
-[[noreturn]] inline void fail_shape(const char* function, const char* argument, const char* like) {
+[[noreturn]] inline void fail_shape(const char* function, const char* argument, const char* like, const char* but) {
   char message[256];
-  std::snprintf(message, sizeof message, "diffusion::%s: %s has as many elements as %s, but another shape", function,
-                argument, like);
+  std::snprintf(message, sizeof message, "diffusion::%s: %s has as many elements as %s, but %s", function, argument,
+                like, but);
   fail(message);
 }
 

@@ -60,15 +60,15 @@ struct Transition {
 };
 
 template <class Real>
-Transition<numerics::Working<Real>> transition(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
+Transition<numerics::Working<Real>> transition(const char* function, const NoiseLevel<Real>& s,
+                                               const NoiseLevel<Real>& t) {
   using W = numerics::Working<Real>;
   const W ratio = t.signal_squared() / s.signal_squared();
   W variance = t.noise_squared() - ratio * s.noise_squared();
   if (variance < W(0)) {
     // Two levels that are meant to be equal may differ by a rounding error of the working precision.
     const bool equal = -variance <= numerics::working_tolerance<W>() * t.noise_squared();
-    numerics::require(equal, "q_transition", "s.log_snr()", s.log_snr(),
-                      "at least t.log_snr(): s is the cleaner level");
+    numerics::require(equal, function, "s.log_snr()", s.log_snr(), "at least t.log_snr(): s is the cleaner level");
     variance = W(0);
   }
   return {ratio, variance};
@@ -87,7 +87,7 @@ auto q_marginal(const L& level) {
 template <Level L>
 auto q_transition(const L& s, const L& t) {
   using Real = level_real_t<L>;
-  const auto [scale_squared, variance] = forward_details::transition(s, t);
+  const auto [scale_squared, variance] = forward_details::transition("q_transition", s, t);
   // Between neighbours this is beta_t, a quotient of short numbers that may be a tie between two doubles.
   return TransitionCoefficients<Real>{numerics::round_to<Real>(numerics::Working<Real>(sqrt(scale_squared))),
                                       numerics::round_to<Real>(numerics::without_noise(variance))};
@@ -99,7 +99,7 @@ template <Level L>
 auto q_posterior(const L& s, const L& t) {
   using Real = level_real_t<L>;
   using W = numerics::Working<Real>;
-  const auto [scale_squared, transition_variance] = forward_details::transition(s, t);
+  const auto [scale_squared, transition_variance] = forward_details::transition("q_posterior", s, t);
   const W share = transition_variance / t.noise_squared(), variance = share * s.noise_squared();
   return PosteriorCoefficients<Real>{
       numerics::round_to<Real>(W(sqrt(s.signal_squared()) * share)),
@@ -114,7 +114,7 @@ template <Level L>
 auto q_posterior_from_noise(const L& s, const L& t) {
   using Real = level_real_t<L>;
   using W = numerics::Working<Real>;
-  const auto [scale_squared, transition_variance] = forward_details::transition(s, t);
+  const auto [scale_squared, transition_variance] = forward_details::transition("q_posterior_from_noise", s, t);
   const W variance = transition_variance / t.noise_squared() * s.noise_squared();
   return PosteriorFromNoiseCoefficients<Real>{
       numerics::round_to<Real>(W(sqrt(W(s.signal_squared() / t.signal_squared())))),

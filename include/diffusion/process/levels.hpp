@@ -64,6 +64,8 @@ struct At {
   static constexpr bool batch = LevelBatch<L>;
   const L& level;
 
+  static constexpr bool may_fail = false;
+
   void check(const char*) const {}
   std::size_t size() const { return std::size(level); }
   template <class F>
@@ -82,6 +84,7 @@ template <Levels S, Levels T>
   requires(Level<S> == Level<T>)
 struct Between {
   static constexpr bool batch = LevelBatch<S>;
+  static constexpr bool may_fail = true;  // the levels may be in the wrong order
   const S& s;
   const T& t;
 
@@ -105,6 +108,8 @@ Between(const S&, const T&) -> Between<S, T>;
 template <class Place, class Row, class Out, class... X>
 auto apply_at(const char* function, const Place& place, Row row, Out& out, const Named<X>&... states) {
   place.check(function);
+  if constexpr (Place::batch && Place::may_fail && !std::same_as<Out, NewState>)
+    for (std::size_t k = 0; k < place.size(); ++k) (void)place(row, k);  // fail before anything is written
   if constexpr (Place::batch)
     return apply_rows(function, place.size(), [&](std::size_t k) { return place(row, k); }, out, states...);
   else

@@ -17,7 +17,7 @@ namespace diffusion {
 struct PosteriorVariance {
   template <class Real>
   numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
-    return forward_details::transition(s, t).variance / t.noise_squared() * s.noise_squared();
+    return forward_details::transition("PosteriorVariance", s, t).variance / t.noise_squared() * s.noise_squared();
   }
 };
 
@@ -25,7 +25,7 @@ struct PosteriorVariance {
 struct TransitionVariance {
   template <class Real>
   numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
-    return forward_details::transition(s, t).variance;
+    return forward_details::transition("TransitionVariance", s, t).variance;
   }
 };
 

@@ -64,7 +64,8 @@ void require_like(const char* function, const Named<X>& first, std::size_t size,
                   std::size_t other_size) {
   if (other_size != size) numerics::fail_size(function, other.name, other_size, size, first.name);
   if constexpr (requires { state_traits<V>::same_shape(first.state, other.state); })
-    if (!state_traits<V>::same_shape(first.state, other.state)) numerics::fail_shape(function, other.name, first.name);
+    if (!state_traits<V>::same_shape(first.state, other.state))
+      numerics::fail_shape(function, other.name, first.name, "another shape");
 }
 
 /// Calls body(out, size, pointers to the elements of each state...) once all sizes are checked; returns what Out asks
@@ -86,7 +87,9 @@ auto with_elements(const char* function, Out& out, Body body, const Named<X>& fi
           "into(out) needs a state that can be written to in contiguous memory");
       static_assert(std::same_as<scalar_t<Target>, scalar_t<X>>, "into(out) needs the element type of the arguments");
       const auto target = state_traits<Target>::elements(out.target);
-      if (target.size() != size) numerics::fail_size(function, "out", target.size(), size, first.name);
+      require_like<V>(function, first, size, Named{"out", out.target}, target.size());
+      if (state_traits<V>::view(out.target).data() != target.data())
+        numerics::fail_shape(function, "out", first.name, "another storage order");
       body(target.data(), size, view.data(), views.data()...);
     }
   };

@@ -42,18 +42,28 @@ concept StoredState = requires {
   requires !std::integral<typename state_traits<std::remove_cvref_t<X>>::scalar>;
 };
 
+namespace state_details {
+
+/// Integers, alone or in arrays, are no states: a coefficient would be cut to 0 or 1.
+template <class X>
+concept Integers = std::integral<X> || requires { requires std::integral<typename state_traits<X>::scalar>; };
+
+}  // namespace state_details
+
 /// A number as a state of one element; closed-form checks in one dimension cost nothing.
 template <class X>
-concept ScalarState = !StoredState<X> && (std::floating_point<X> || requires(const X& x) {
-  X(1.0);
-  { x* x + x / x } -> std::convertible_to<X>;
-  { x < x } -> std::convertible_to<bool>;
-});
+concept ScalarState =
+    !StoredState<X> && !state_details::Integers<X> && (std::floating_point<X> || requires(const X& x) {
+      X(1.0);
+      { x* x + x / x } -> std::convertible_to<X>;
+      { x < x } -> std::convertible_to<bool>;
+    });
 
 template <class X>
-concept ClosedState = !StoredState<X> && !ScalarState<X> && requires(const X& x, double a) {
-  { a* x + a* x } -> std::convertible_to<X>;
-};
+concept ClosedState =
+    !StoredState<X> && !ScalarState<X> && !state_details::Integers<X> && requires(const X& x, double a) {
+      { a* x + a* x } -> std::convertible_to<X>;
+    };
 
 /// Anything that formulas of the library can be applied to.
 template <class X>
@@ -111,8 +121,7 @@ inline constexpr bool compatible<Y, X> = StoredState<Y> && std::same_as<scalar_t
 /// A state that can stand beside X in a sum: of the same element type (float noise does not go with double data) and
 /// library.
 template <class Y, class X>
-concept CompatibleState =
-    State<X> && State<Y> && state_details::compatible<std::remove_cvref_t<Y>, std::remove_cvref_t<X>>;
+concept CompatibleState = State<X> && state_details::compatible<std::remove_cvref_t<Y>, std::remove_cvref_t<X>>;
 
 /// Where a function puts its result: NewState, the default, returns it; Into writes it into a state of the caller.
 struct NewState {};

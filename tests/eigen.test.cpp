@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// What is particular to Eigen; the laws of states run on its kinds in state/state.test.cpp.
+#include <diffusion/eigen.hpp>
+
+#include <diffusion/ddpm.hpp>
+
+#include "support/catch.hpp"
+#include "support/message.hpp"
+
+using namespace diffusion;
+
+namespace {
+
+const auto level = linear_schedule(1000)(500);
+
+}  // namespace
+
+TEST_CASE("results are plain and of the shape and kind of the first argument", "[eigen]") {
+  const Eigen::ArrayXXd a = Eigen::ArrayXXd::Random(3, 4);
+  const Eigen::MatrixXd m = a.matrix();
+  static_assert(std::same_as<decltype(q_sample(level, a, a)), Eigen::ArrayXXd>);
+  static_assert(std::same_as<decltype(q_sample(level, m, a)), Eigen::MatrixXd>);
+  static_assert(std::same_as<decltype(q_sample(level, 2 * m, m)), Eigen::MatrixXd>);
+  static_assert(std::same_as<decltype(q_sample(level, m.col(0), m.col(1))), Eigen::VectorXd>);
+  static_assert(std::same_as<decltype(q_sample(level, m.row(0), m.row(1))), Eigen::RowVectorXd>);
+  const Eigen::MatrixXd expected = level.signal() * m + level.noise() * m;
+  REQUIRE(q_sample(level, m, a).isApprox(expected));
+  REQUIRE(q_sample(level, m.transpose(), a.transpose()).isApprox(expected.transpose()));
+  REQUIRE(q_sample(level, m.block(1, 1, 2, 2), m.block(1, 1, 2, 2)).isApprox(expected.block(1, 1, 2, 2)));
+  REQUIRE(q_sample(level, m.row(1), m.row(1)).isApprox(expected.row(1)));
+  REQUIRE(q_sample(level, m * m.transpose(), m * m.transpose())
+              .isApprox((level.signal() + level.noise()) * (m * m.transpose())));
+}
+
+TEST_CASE("storage orders may be mixed", "[eigen]") {
+  const Eigen::MatrixXd m = Eigen::MatrixXd::Random(3, 4);
+  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> r = m;
+  REQUIRE(q_sample(level, m, r) == q_sample(level, m, m));
+  REQUIRE(q_sample(level, r, m) == q_sample(level, m, m));
+  static_assert(decltype(q_sample(level, r, m))::IsRowMajor);
+  REQUIRE(denoising_kl(linear_schedule(10)(3), linear_schedule(10)(4), m, r) == 0);
+}
+
+TEST_CASE("into writes to maps, references, columns and contiguous blocks", "[eigen]") {
+  const Eigen::MatrixXd x = Eigen::MatrixXd::Random(3, 2), expected = q_sample(level, x, x);
+  Eigen::MatrixXd out = Eigen::MatrixXd::Zero(3, 4);
+  q_sample(level, x, x, into(out.middleCols(1, 2)));
+  REQUIRE(out.middleCols(1, 2) == expected);
+  REQUIRE(out.col(0).isZero());
+  q_sample(level, x.col(1), x.col(1), into(out.col(3)));
+  REQUIRE(out.col(3) == expected.col(1));
+  std::vector<double> memory(6);
+  q_sample(level, x, x, into(Eigen::Map<Eigen::MatrixXd>(memory.data(), 3, 2)));
+  REQUIRE(Eigen::Map<Eigen::MatrixXd>(memory.data(), 3, 2) == expected);
+  Eigen::Ref<Eigen::MatrixXd> reference = out.leftCols(2);
+  q_sample(level, x, x, into(reference));
+  REQUIRE(out.leftCols(2) == expected);
+}
+
+TEST_CASE("shapes and orders that do not fit are named, and nothing is written", "[eigen][errors]") {
+  const Eigen::MatrixXd x = Eigen::MatrixXd::Ones(3, 2);
+  Eigen::MatrixXd out = Eigen::MatrixXd::Zero(2, 3), wide = Eigen::MatrixXd::Zero(5, 2);
+  REQUIRE(message([&] { return q_sample(level, x, x.transpose()); }) ==
+          "diffusion::q_sample: eps has as many elements as x_0, but another shape");
+  REQUIRE(message([&] { q_sample(level, x, x, into(out)); }) ==
+          "diffusion::q_sample: out has as many elements as x_0, but another shape");
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows(3, 2);
+  rows.setZero();
+  REQUIRE(message([&] { q_sample(level, x, x, into(rows)); }) ==
+          "diffusion::q_sample: out has as many elements as x_0, but another storage order");
+  REQUIRE(message([&] { q_sample(level, x, x, into(wide.topRows(3))); }) ==
+          "diffusion::into: out is a block whose elements are not contiguous");
+  REQUIRE(message([&] { q_sample(level, x, x, into(wide)); }) ==
+          "diffusion::q_sample: out has 10 elements, expected 6, as x_0");
+  REQUIRE((out.isZero() && wide.isZero() && rows.isZero()));
+}
+
+TEST_CASE("empty arrays are states too", "[eigen]") {
+  const Eigen::ArrayXd none(0);
+  REQUIRE(q_sample(level, none, none).size() == 0);
+  REQUIRE(prior_kl(level, none) == 0);
+}
+
+TEST_CASE("noise counts elements column by column in either order", "[eigen]") {
+  const NormalNoise noise{.seed = 3};
+  const Eigen::MatrixXf a = noise(0, Eigen::MatrixXf(5, 7));
+  const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> b =
+      noise(0, Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>(5, 7));
+  REQUIRE(a == b);
+  REQUIRE(noise(0, Eigen::MatrixXf(5, 3)) == a.leftCols(3));  // fewer samples, the same numbers
+}
+
+static_assert(!State<Eigen::ArrayXi>);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// What is particular to xtensor; the laws of states run on its kinds in state/state.test.cpp.
+#include <diffusion/xtensor.hpp>
+
+#include <diffusion/ddpm.hpp>
+#if __has_include(<xtensor/views/xview.hpp>)
+#include <xtensor/views/xview.hpp>
+#else
+#include <xtensor/xview.hpp>
+#endif
+
+#include "support/catch.hpp"
+#include "support/message.hpp"
+
+using namespace diffusion;
+using Columns = xt::xtensor<double, 2, xt::layout_type::column_major>;
+
+namespace {
+
+const auto level = linear_schedule(1000)(500);
+
+}  // namespace
+
+TEST_CASE("results are containers of the rank of the first argument", "[xtensor]") {
+  const xt::xarray<double> a{{1, 2, 3}, {4, 5, 6}};
+  const xt::xtensor<double, 2> t = a;
+  static_assert(std::same_as<decltype(q_sample(level, a, a)), xt::xarray<double>>);
+  static_assert(std::same_as<decltype(q_sample(level, t, t)), xt::xtensor<double, 2>>);
+  static_assert(std::same_as<decltype(q_sample(level, t + t, t)), xt::xtensor<double, 2>>);
+  static_assert(std::same_as<decltype(q_sample(level, a * 2.0, a)), xt::xarray<double>>);
+  const xt::xarray<double> expected = level.signal() * a + level.noise() * (2.0 * a);
+  const auto close = [](const auto& x, const auto& y) { return xt::allclose(x, y); };
+  REQUIRE(close(q_sample(level, a, 2.0 * a), expected));
+  REQUIRE(close(q_sample(level, t, 2.0 * a), expected));  // ranks known at compile time and at run time
+  REQUIRE(close(q_sample(level, xt::view(a, 1), xt::view(2.0 * a, 1)), xt::view(expected, 1)));
+}
+
+TEST_CASE("storage orders may be mixed", "[xtensor]") {
+  const xt::xtensor<double, 2> rows{{1, 2, 3}, {4, 5, 6}};
+  const Columns columns = rows;
+  const xt::xtensor<double, 2> expected = q_sample(level, rows, rows);
+  REQUIRE(xt::allclose(q_sample(level, columns, rows), expected));
+  REQUIRE(xt::allclose(q_sample(level, rows, columns), expected));
+  static_assert(decltype(q_sample(level, columns, rows))::static_layout == xt::layout_type::column_major);
+}
+
+TEST_CASE("a batch runs along the first axis, whatever the rank and order", "[xtensor]") {
+  xt::xarray<float> x_0 = xt::xarray<float>::from_shape({2, 3, 4}), eps = x_0;
+  const NormalNoise noise{.seed = 8};
+  x_0 = noise(0, x_0);
+  eps = noise(1, eps);
+  const std::vector<NoiseLevel<double>> levels{linear_schedule(10)(2), linear_schedule(10)(9)};
+  const xt::xarray<float> batch = q_sample(levels, x_0, eps);
+  for (std::size_t k = 0; k < 2; ++k)
+    REQUIRE(xt::allclose(xt::view(batch, k), q_sample(levels[k], xt::view(x_0, k), xt::view(eps, k))));
+  const xt::xtensor<float, 3, xt::layout_type::column_major> c = x_0, d = eps;
+  REQUIRE(xt::allclose(q_sample(levels, c, d), batch));
+  REQUIRE(xt::allclose(noise(0, c), x_0));
+}
+
+TEST_CASE("into writes to containers and contiguous views", "[xtensor]") {
+  const xt::xtensor<double, 1> x{1, 2, 3};
+  const xt::xtensor<double, 1> expected = q_sample(level, x, x);
+  xt::xtensor<double, 2> out = xt::zeros<double>({2, 3});
+  q_sample(level, x, x, into(xt::view(out, 1)));
+  REQUIRE(xt::allclose(xt::view(out, 1), expected));
+  REQUIRE(xt::allclose(xt::view(out, 0), xt::zeros<double>({3})));
+}
+
+TEST_CASE("shapes and orders that do not fit are named, and nothing is written", "[xtensor][errors]") {
+  const xt::xarray<double> x{{1, 2, 3}, {4, 5, 6}}, y{{1, 2}, {3, 4}, {5, 6}};
+  REQUIRE(message([&] { return q_sample(level, x, y); }) ==
+          "diffusion::q_sample: eps has as many elements as x_0, but another shape");
+  Columns columns = xt::zeros<double>({2, 3});
+  REQUIRE(message([&] { q_sample(level, x, x, into(columns)); }) ==
+          "diffusion::q_sample: out has as many elements as x_0, but another storage order");
+  xt::xarray<double> large = xt::zeros<double>({4, 5});
+  REQUIRE(message([&] { q_sample(level, x, x, into(xt::view(large, xt::range(0, 2), xt::range(0, 3)))); }) ==
+          "diffusion::into: out is a view whose elements are not contiguous");
+  REQUIRE(xt::allclose(columns, xt::zeros<double>({2, 3})));
+  REQUIRE(xt::allclose(large, xt::zeros<double>({4, 5})));
+}
+
+static_assert(!State<xt::xarray<int>>);
