@@ -42,6 +42,12 @@ TEST_CASE("the coefficients of every conversion are correctly rounded", "[conver
     wrong.compare("noise_from_x0 x_0", i, noise_from_x0(t, 0.0, 1.0), -signal / noise);
     wrong.compare("v_from x_0", i, v_from(t, 1.0, 0.0), -noise);
     wrong.compare("v_from eps", i, v_from(t, 0.0, 1.0), signal);
+    wrong.compare("v_from_noise x_t", i, v_from_noise(t, 1.0, 0.0), -noise / signal);
+    wrong.compare("v_from_noise eps", i, v_from_noise(t, 0.0, 1.0), total / signal);
+    wrong.compare("v_from_x0 x_t", i, v_from_x0(t, 1.0, 0.0), signal / noise);
+    wrong.compare("v_from_x0 x_0", i, v_from_x0(t, 0.0, 1.0), -total / noise);
+    wrong.compare("score_from_x0 x_t", i, score_from_x0(t, 1.0, 0.0), -1 / (noise * noise));
+    wrong.compare("score_from_x0 x_0", i, score_from_x0(t, 0.0, 1.0), signal / (noise * noise));
     wrong.compare("x0_from_v x_t", i, x0_from_v(t, 1.0, 0.0), signal / total);
     wrong.compare("x0_from_v v", i, x0_from_v(t, 0.0, 1.0), -noise / total);
     wrong.compare("noise_from_v x_t", i, noise_from_v(t, 1.0, 0.0), noise / total);
@@ -65,6 +71,9 @@ TEST_CASE("every way from a prediction leads to the same x_0 and eps", "[convers
     REQUIRE_THAT(x0_from_v(t, x_t, v), near(x_0));
     REQUIRE_THAT(noise_from_v(t, x_t, v), near(eps));
     REQUIRE_THAT(x0_from_score(t, x_t, score_from_noise(t, eps)), near(x_0));
+    REQUIRE_THAT(x0_from_score(t, x_t, score_from_x0(t, x_t, x_0)), near(x_0));
+    REQUIRE_THAT(x0_from_v(t, x_t, v_from_noise(t, x_t, eps)), near(x_0));
+    REQUIRE_THAT(noise_from_v(t, x_t, v_from_x0(t, x_t, x_0)), near(eps));
     REQUIRE_THAT(noise_from_score(t, score_from_noise(t, eps)), near(eps));
   }
 }

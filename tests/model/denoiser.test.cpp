@@ -2,6 +2,7 @@
 #include <diffusion/model/denoiser.hpp>
 
 #include <diffusion/process/schedules.hpp>
+#include <functional>
 
 #include "../support/catch.hpp"
 #include "../support/message.hpp"
@@ -28,6 +29,9 @@ static_assert(!Denoiser<decltype(wrong_arguments), double>);
 static_assert(!Denoiser<decltype(wrong_result), double>);
 static_assert(!Denoiser<int, double>);
 static_assert(!Denoiser<decltype(predicts_noise(wrong_arguments)), double>);
+static_assert(!Denoiser<decltype(clip_x0(predicts_noise(wrong_result))), double>);
+static_assert(std::same_as<prediction_t<decltype(clip_x0(predicts_v(Zero())))>, VPrediction>);
+static_assert(std::same_as<prediction_t<decltype(right)>, X0Prediction>);
 static_assert(Denoiser<Zero, std::vector<float>> && Denoiser<decltype(predicts_v(Zero())), std::vector<float>>);
 static_assert(Denoiser<decltype(clip_x0(predicts_v(Zero()))), std::vector<float>>);
 
@@ -47,14 +51,28 @@ TEST_CASE("networks become denoisers by what they predict", "[denoiser]") {
   REQUIRE_THAT(predicts_score(told(score_from_noise(level, eps)))(x_t, level), near);
 }
 
-TEST_CASE("a named network is referred to, a temporary one kept", "[denoiser]") {
-  double weight = 1;
-  auto net = [&weight](double x, const auto&) { return weight * x; };
-  const auto denoiser = predicts_x0(net);
-  weight = 2;  // trained on after the denoiser was made
-  REQUIRE(denoiser(1.5, vp_level(0.0)) == 3);
-  static_assert(std::is_reference_v<decltype(denoiser.net)>);
-  static_assert(!std::is_reference_v<decltype(predicts_x0(Zero()).net)>);
+TEST_CASE("a network is kept by value, and referred to by std::ref", "[denoiser]") {
+  struct Net {
+    double weight = 1;
+    double operator()(double x, const NoiseLevel<double>&) const { return weight * x; }
+  } net;
+  const auto made = [] {
+    const Net local{3};
+    return clip_x0(predicts_x0(local), -100, 100);  // a factory of models
+  }();
+  const auto copied = predicts_x0(net);
+  const auto referred = predicts_x0(std::ref(net));
+  net.weight = 2;  // trained on
+  REQUIRE(made(1.5, vp_level(0.0)) == 4.5);
+  REQUIRE(copied(1.5, vp_level(0.0)) == 1.5);
+  REQUIRE(referred(1.5, vp_level(0.0)) == 3);
+}
+
+TEST_CASE("a network may change when it is called", "[denoiser]") {
+  auto denoiser = clip_x0(predicts_x0([calls = 0.0](double, const auto&) mutable { return calls += 1; }), -10, 10);
+  static_assert(Denoiser<decltype(denoiser), double> && !Denoiser<const decltype(denoiser), double>);
+  REQUIRE(denoiser(0.0, vp_level(0.0)) == 1);
+  REQUIRE(denoiser(0.0, vp_level(0.0)) == 2);
 }
 
 TEST_CASE("clip_x0 bounds the estimate and leaves NaN", "[denoiser]") {

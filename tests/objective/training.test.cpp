@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/objective/training.hpp>
 
+#include <cmath>
 #include <diffusion/process/schedules.hpp>
 
 #include "../support/catch.hpp"
@@ -31,6 +32,7 @@ TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training]") {
   const auto batch = training_batch(VPrediction{}, schedule, 3, x_0, noise, 7);
   const auto eps = noise(7, x_0);
   REQUIRE(batch.levels.size() == 3);
+  REQUIRE(batch.eps == eps);
   REQUIRE(batch.x_t == q_sample(batch.levels, x_0, eps));
   REQUIRE(batch.target == v_from(batch.levels, x_0, eps));
   for (std::size_t k = 0; k < 3; ++k)
@@ -39,6 +41,21 @@ TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training]") {
   REQUIRE(training_batch(X0Prediction{}, batch.levels, x_0, eps).target == x_0);
   REQUIRE(message([&] { return training_batch(X0Prediction{}, schedule, 4, x_0, noise, 7); }) ==
           "diffusion::q_sample: x_0 has 6 elements, which 4 levels do not divide");
+}
+
+TEST_CASE("times are drawn uniformly in continuous time", "[training]") {
+  const std::size_t n = 20000;
+  double mean = 0, square = 0;
+  for (const auto& level : uniform_levels(LinearLogSnrSchedule<>(), n, NormalNoise{.seed = 6}, 0)) {
+    REQUIRE((level.time() > 0 && level.time() < 1));
+    mean += level.time() / double(n);
+    square += level.time() * level.time() / double(n);
+  }
+  REQUIRE(std::abs(mean - 1.0 / 2) < 3.3 * std::sqrt(1.0 / 12 / double(n)));
+  REQUIRE(std::abs(square - 1.0 / 3) < 3.3 * std::sqrt(4.0 / 45 / double(n)));
+  const auto batch =
+      training_batch(VPrediction{}, CosineLogSnrSchedule<float>(), 2, std::vector<float>(4), NormalNoise{}, 1);
+  REQUIRE(batch.levels[0].time() != batch.levels[1].time());
 }
 
 TEST_CASE("the simple loss is the mean of squared errors", "[training]") {

@@ -64,9 +64,9 @@ TEST_CASE("bad betas and steps are named", "[discrete_schedule][errors]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto of = [](std::vector<double> betas) { return message([&] { return DiscreteSchedule<double>(betas); }); };
   REQUIRE(of({}) == "diffusion::DiscreteSchedule: betas.size() = 0, expected at least one beta");
-  REQUIRE(of({0.1, 1.5}) == "diffusion::DiscreteSchedule: betas = 1.5, expected numbers in (0, 1]");
-  REQUIRE(of({0.1, 0.0}) == "diffusion::DiscreteSchedule: betas = 0, expected numbers in (0, 1]");
-  REQUIRE(of({nan}) == "diffusion::DiscreteSchedule: betas = nan, expected numbers in (0, 1]");
+  REQUIRE(of({0.1, 1.5}) == "diffusion::DiscreteSchedule: betas[1] = 1.5, expected a number in (0, 1]");
+  REQUIRE(of({0.1, 0.0}) == "diffusion::DiscreteSchedule: betas[1] = 0, expected a number in (0, 1]");
+  REQUIRE(of({nan}) == "diffusion::DiscreteSchedule: betas[0] = nan, expected a number in (0, 1]");
   const DiscreteSchedule<double> schedule(std::vector<double>{0.1, 0.2});
   REQUIRE(message([&] { return schedule(3); }) == "diffusion::DiscreteSchedule: t = 3, expected a step in 0..T");
   REQUIRE(message([&] { return schedule(-1); }) == "diffusion::DiscreteSchedule: t = -1, expected a step in 0..T");

@@ -124,7 +124,7 @@ TEST_CASE("the coefficients are those of Bayes' rule and of composition", "[forw
 
 TEST_CASE("levels in the wrong order are named", "[forward][errors]") {
   REQUIRE(message([] { return q_posterior(vp_level(-1.0), vp_level(1.0)); }) ==
-          "diffusion::q_posterior: s.log_snr() = -1, expected at least t.log_snr(): s is the cleaner level");
+          "diffusion::q_posterior: s: a log-SNR = -1, expected at least that of t: s is the cleaner level");
   REQUIRE(message([] { return q_transition(vp_level(-1.0), vp_level(1.0), 0.5); }) ==
-          "diffusion::q_transition: s.log_snr() = -1, expected at least t.log_snr(): s is the cleaner level");
+          "diffusion::q_transition: s: a log-SNR = -1, expected at least that of t: s is the cleaner level");
 }

@@ -23,10 +23,13 @@ TEST_CASE("every spacing has exactly the number of steps asked for", "[grid]") {
     for (int n = 1; n <= steps; ++n) {
       const auto trailing = trailing_steps(steps, n), leading = leading_steps(steps, n),
                  even = linspace_steps(steps, n);
+      const auto quadratic = quadratic_steps(steps, n);
       const bool exact = int(trailing.size()) == n && int(leading.size()) == n && int(even.size()) == n &&
                          strictly_decreasing_in(trailing, steps) && strictly_decreasing_in(leading, steps) &&
-                         strictly_decreasing_in(even, steps) && trailing.front() == steps && even.front() == steps &&
-                         leading.back() == 1 && (n == 1 || even.back() == 1);
+                         strictly_decreasing_in(even, steps) && int(quadratic.size()) == n &&
+                         strictly_decreasing_in(quadratic, steps) && quadratic.front() == steps &&
+                         trailing.front() == steps && even.front() == steps && leading.back() == 1 &&
+                         (n == 1 || even.back() == 1);
       if (!exact) FAIL("T = " << steps << ", n = " << n);
     }
     REQUIRE(trailing_steps(steps, steps) == linspace_steps(steps, steps));
@@ -41,6 +44,25 @@ TEST_CASE("the spacings of Lin et al. 2023, table 2", "[grid]") {
   REQUIRE(trailing_steps(1000, 30).size() == 30);
   REQUIRE(trailing_steps(1000, 3) == std::vector<int>{1000, 667, 333});
   REQUIRE(trailing_steps(10, 4) == std::vector<int>{10, 8, 5, 2});  // 7.5 and 2.5 go to the even neighbour
+}
+
+TEST_CASE("quadratic steps follow the square", "[grid]") {
+  REQUIRE(quadratic_steps(1000, 10) == std::vector<int>{1000, 810, 640, 490, 360, 250, 160, 90, 40, 10});
+  REQUIRE(quadratic_steps(10, 6) == std::vector<int>{10, 7, 4, 3, 2, 1});  // 4.44, 2.5, 1.11, 0.28: at least k
+  const auto large = quadratic_steps(2000000000, 3);                       // no intermediate result overflows
+  REQUIRE(large == std::vector<int>{2000000000, 888888889, 222222222});
+}
+
+TEST_CASE("grids of a number of steps, and in continuous time", "[grid]") {
+  const auto schedule = linear_schedule(1000);
+  REQUIRE(level_grid(schedule, 20).size() == 21);
+  REQUIRE(level_grid(schedule, 20)[1].time() == 950);
+  REQUIRE(level_grid(schedule, {900, 500, 1})[1].time() == 500);
+  REQUIRE(level_grid(schedule, {500}).size() == 2);
+  const auto continuous = level_grid(VpLinearSchedule<>(), 4);
+  REQUIRE(continuous.size() == 5);
+  for (int k = 0; k <= 4; ++k) REQUIRE(continuous[std::size_t(k)].time() == 1 - k / 4.0);
+  REQUIRE(continuous[4].noise() == 0);
 }
 
 TEST_CASE("a grid of levels ends at clean data", "[grid]") {
@@ -64,11 +86,15 @@ TEST_CASE("bad grids are named", "[grid][errors]") {
           "diffusion::leading_steps: n = 11, expected a number of steps in 1..T");
   REQUIRE(message([] { return linspace_steps(0, 1); }) == "diffusion::linspace_steps: steps = 0, expected at least 1");
   REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{5, 5}); }) ==
-          "diffusion::level_grid: steps = 5, expected strictly decreasing steps in 1..T");
+          "diffusion::level_grid: steps[1] = 5, expected strictly decreasing steps in 1..T");
   REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{11}); }) ==
-          "diffusion::level_grid: steps = 11, expected strictly decreasing steps in 1..T");
+          "diffusion::level_grid: steps[0] = 11, expected strictly decreasing steps in 1..T");
   REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{1, 0}); }) ==
-          "diffusion::level_grid: steps = 0, expected strictly decreasing steps in 1..T");
+          "diffusion::level_grid: steps[1] = 0, expected strictly decreasing steps in 1..T");
+  REQUIRE(message([&] { return level_grid(schedule, 11); }) ==
+          "diffusion::trailing_steps: n = 11, expected a number of steps in 1..T");
+  REQUIRE(message([] { return level_grid(VpLinearSchedule<>(), 0); }) ==
+          "diffusion::level_grid: n = 0, expected at least 1");
   REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{}); }) ==
           "diffusion::level_grid: steps.size() = 0, expected at least one step");
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
+#include <complex>
 #include <numeric>
 
 #include "../support/catch.hpp"
@@ -39,6 +40,10 @@ TEMPLATE_TEST_CASE("a value depends on its address alone", "[noise]", float, dou
   REQUIRE(noise(9, std::vector<F>(1000)) == all);
   REQUIRE(noise.initial(std::vector<F>(5)) == normals<F>(noise, -1, 5));
 }
+
+static_assert(std::invocable<NormalNoise, int, float> && std::invocable<NormalNoise, int, std::vector<double>>);
+static_assert(!std::invocable<NormalNoise, int, std::complex<double>> &&
+              !std::invocable<NormalNoise, int, std::vector<int>>);
 
 TEMPLATE_TEST_CASE("no two addresses share their numbers", "[noise]", float, double) {
   using F = TestType;

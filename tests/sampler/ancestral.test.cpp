@@ -54,6 +54,16 @@ TEST_CASE("no noise is added, or drawn, on the way to clean data", "[ancestral]"
   REQUIRE(drawn == std::vector<int>{0, 1});
 }
 
+TEST_CASE("levels in the wrong order are named by the function that was called", "[ancestral][errors]") {
+  const auto schedule = linear_schedule(10);
+  REQUIRE(message([&] {
+            return ancestral_step(schedule(5), schedule(4), 0.1, 0.2, 0.3);
+          }).starts_with("diffusion::ancestral_step: s: a log-SNR = "));
+  REQUIRE(message([&] {
+            return ancestral_coefficients(schedule(5), schedule(4));
+          }).starts_with("diffusion::ancestral_coefficients: s: a log-SNR = "));
+}
+
 TEST_CASE("a variance of the user's own is used as it is", "[ancestral]") {
   const auto schedule = linear_schedule(100);
   const auto s = schedule(40), t = schedule(41);
@@ -62,13 +72,13 @@ TEST_CASE("a variance of the user's own is used as it is", "[ancestral]") {
   };
   REQUIRE(ancestral_coefficients(s, t, between).noise == std::sqrt(between(s, t)));
   const auto p = q_posterior(s, t);
-  const double x = ancestral_step(s, t, 0.25, 0.5, 2.0, NewState{}, between);
+  const double x = ancestral_step(s, t, 0.25, 0.5, 2.0, between);
   REQUIRE_THAT(x, Catch::Matchers::WithinRel(p.xt * 0.25 + p.x0 * 0.5 + std::sqrt(between(s, t)) * 2, 1e-14));
   const auto last = [&](int, double) { return 2.0; };
   REQUIRE(
       sample(AncestralSampler{between}, [](double, const auto&) { return 0.5; }, std::vector{t, s}, 0.25, last) == x);
-  REQUIRE(message([&] { return ancestral_step(s, t, 0.25, 0.5, 2.0, NewState{}, [](auto, auto) { return -1.0; }); }) ==
-          "diffusion::ancestral_coefficients: variance = -1, expected a number >= 0");
+  REQUIRE(message([&] { return ancestral_step(s, t, 0.25, 0.5, 2.0, [](auto, auto) { return -1.0; }); }) ==
+          "diffusion::ancestral_step: variance = -1, expected a number >= 0");
 }
 
 TEMPLATE_TEST_CASE("Gaussian data stay Gaussian: mean and variance follow the exact recursion", "[ancestral]",

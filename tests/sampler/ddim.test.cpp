@@ -120,11 +120,31 @@ TEST_CASE("eta = 0 is reversible in the limit: it follows an ODE", "[ddim]") {
   REQUIRE(errors[2] < 0.01);
 }
 
+TEST_CASE("the deterministic step needs neither eta nor noise", "[ddim]") {
+  const auto schedule = cosine_schedule(100);
+  for (const int t : {1, 2, 50, 100}) {
+    REQUIRE(ddim_step(schedule(t - 1), schedule(t), 0.75, -0.5) ==
+            ddim_step(schedule(t - 1), schedule(t), 0.75, -0.5, 0, 123.0));
+  }
+  std::vector<float> x{1, 2};
+  const std::vector<float> expected = ddim_step(schedule(10), schedule(20), x, x);
+  ddim_step(schedule(10), schedule(20), x, x, into(x));
+  REQUIRE(x == expected);
+}
+
 TEST_CASE("bad eta is named", "[ddim][errors]") {
   const auto schedule = linear_schedule(10);
   const auto step = [&](double eta) {
     return message([&] { return ddim_step(schedule(4), schedule(5), 0.1, 0.2, eta, 0.3); });
   };
+  REQUIRE(message([&] {
+            return sample(
+                DdimSampler{.eta = -1}, [](double x, const auto&) { return x; }, level_grid(schedule), 1.0,
+                NormalNoise{});
+          }).starts_with("diffusion::sample: eta = -1"));
+  REQUIRE(message([&] {
+            return ddim_step(schedule(5), schedule(4), 0.1, 0.2);
+          }).starts_with("diffusion::ddim_step: s: a log-SNR"));
   REQUIRE(step(-0.5) == "diffusion::ddim_step: eta = -0.5, expected a number >= 0 with sigma at most the noise of s");
   REQUIRE(step(1e6) == "diffusion::ddim_step: eta = 1000000, expected a number >= 0 with sigma at most the noise of s");
   REQUIRE(step(std::nan("")) ==

@@ -74,6 +74,10 @@ TEST_CASE("steps and conversions are their coefficients, element by element", "[
   require_combination(x0_from_noise(t, x, y), std::array{1 / t.signal(), -t.sigma()}, {a, b});
   require_combination(noise_from_x0(t, x, y), std::array{1 / t.noise(), -1 / t.sigma()}, {a, b});
   require_combination(v_from(t, x, y), std::array{-t.noise(), t.signal()}, {a, b});
+  require_combination(v_from_noise(t, x, y), std::array{-t.sigma(), 1 / t.signal()}, {a, b});
+  require_combination(v_from_x0(t, x, y), std::array{1 / t.sigma(), -1 / t.noise()}, {a, b});
+  require_combination(score_from_x0(t, x, y), std::array{-1 / t.noise_variance(), t.signal() / t.noise_variance()},
+                      {a, b});
   require_combination(x0_from_v(t, x, y), std::array{t.signal(), -t.noise()}, {a, b});
   require_combination(noise_from_v(t, x, y), std::array{t.noise(), t.signal()}, {a, b});
   require_combination(score_from_noise(t, x), std::array{-1 / t.noise()}, {a});

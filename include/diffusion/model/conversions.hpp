@@ -28,7 +28,7 @@ Row<Real> rounded(const W& a, const W& b) {
 /// signal^2 + noise^2: one for a variance preserving level, up to the working precision.
 template <class Real>
 numerics::Working<Real> total(const NoiseLevel<Real>& t) {
-  return t.signal_squared() + t.noise_squared();
+  return t.working_signal_squared() + t.working_noise_squared();
 }
 
 }  // namespace conversion_details
@@ -38,8 +38,8 @@ template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
 auto x0_from_noise(const L& level, const X& x_t, const E& eps, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
     using W = numerics::Working<Real>;
-    return conversion_details::rounded<Real>(W(sqrt(W(W(1) / t.signal_squared()))),
-                                             W(-sqrt(W(t.noise_squared() / t.signal_squared()))));
+    return conversion_details::rounded<Real>(W(sqrt(W(W(1) / t.working_signal_squared()))),
+                                             W(-sqrt(W(t.working_noise_squared() / t.working_signal_squared()))));
   };
   return apply_at("x0_from_noise", At{level}, row, out, Named{"x_t", x_t}, Named{"eps", eps});
 }
@@ -49,8 +49,8 @@ template <Levels L, State X, CompatibleState<X> X0, Destination Out = NewState>
 auto noise_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
     using W = numerics::Working<Real>;
-    return conversion_details::rounded<Real>(W(sqrt(W(W(1) / t.noise_squared()))),
-                                             W(-sqrt(W(t.signal_squared() / t.noise_squared()))));
+    return conversion_details::rounded<Real>(W(sqrt(W(W(1) / t.working_noise_squared()))),
+                                             W(-sqrt(W(t.working_signal_squared() / t.working_noise_squared()))));
   };
   return apply_at("noise_from_x0", At{level}, row, out, Named{"x_t", x_t}, Named{"x_0", x_0});
 }
@@ -62,13 +62,38 @@ auto v_from(const L& level, const X& x_0, const E& eps, Out out = {}) {
   return apply_at("v_from", At{level}, row, out, Named{"x_0", x_0}, Named{"eps", eps});
 }
 
+/// v = ((signal^2 + noise^2) eps - noise x_t) / signal, from the noisy state in place of x_0.
+template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
+auto v_from_noise(const L& level, const X& x_t, const E& eps, Out out = {}) {
+  const auto row = []<class Real>(const NoiseLevel<Real>& t) {
+    using W = numerics::Working<Real>;
+    const W signal = sqrt(t.working_signal_squared());
+    return conversion_details::rounded<Real>(W(-sqrt(W(t.working_noise_squared() / t.working_signal_squared()))),
+                                             W(conversion_details::total(t) / signal));
+  };
+  return apply_at("v_from_noise", At{level}, row, out, Named{"x_t", x_t}, Named{"eps", eps});
+}
+
+/// v = (signal x_t - (signal^2 + noise^2) x_0) / noise.
+template <Levels L, State X, CompatibleState<X> X0, Destination Out = NewState>
+auto v_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
+  const auto row = []<class Real>(const NoiseLevel<Real>& t) {
+    using W = numerics::Working<Real>;
+    const W noise = sqrt(t.working_noise_squared());
+    return conversion_details::rounded<Real>(W(sqrt(W(t.working_signal_squared() / t.working_noise_squared()))),
+                                             W(-conversion_details::total(t) / noise));
+  };
+  return apply_at("v_from_x0", At{level}, row, out, Named{"x_t", x_t}, Named{"x_0", x_0});
+}
+
 /// x_0 = (signal x_t - noise v) / (signal^2 + noise^2); the divisor is one when variance preserving..
 template <Levels L, State X, CompatibleState<X> V, Destination Out = NewState>
 auto x0_from_v(const L& level, const X& x_t, const V& v, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
     using W = numerics::Working<Real>;
     const W total = conversion_details::total(t);
-    return conversion_details::rounded<Real>(W(sqrt(t.signal_squared()) / total), W(-sqrt(t.noise_squared()) / total));
+    return conversion_details::rounded<Real>(W(sqrt(t.working_signal_squared()) / total),
+                                             W(-sqrt(t.working_noise_squared()) / total));
   };
   return apply_at("x0_from_v", At{level}, row, out, Named{"x_t", x_t}, Named{"v", v});
 }
@@ -79,7 +104,8 @@ auto noise_from_v(const L& level, const X& x_t, const V& v, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
     using W = numerics::Working<Real>;
     const W total = conversion_details::total(t);
-    return conversion_details::rounded<Real>(W(sqrt(t.noise_squared()) / total), W(sqrt(t.signal_squared()) / total));
+    return conversion_details::rounded<Real>(W(sqrt(t.working_noise_squared()) / total),
+                                             W(sqrt(t.working_signal_squared()) / total));
   };
   return apply_at("noise_from_v", At{level}, row, out, Named{"x_t", x_t}, Named{"v", v});
 }
@@ -89,9 +115,20 @@ template <Levels L, State E, Destination Out = NewState>
 auto score_from_noise(const L& level, const E& eps, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
     using W = numerics::Working<Real>;
-    return std::array{numerics::round_to<Real>(W(-sqrt(W(W(1) / t.noise_squared()))))};
+    return std::array{numerics::round_to<Real>(W(-sqrt(W(W(1) / t.working_noise_squared()))))};
   };
   return apply_at("score_from_noise", At{level}, row, out, Named{"eps", eps});
+}
+
+/// score = (signal x_0 - x_t) / noise^2.
+template <Levels L, State X, CompatibleState<X> X0, Destination Out = NewState>
+auto score_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
+  const auto row = []<class Real>(const NoiseLevel<Real>& t) {
+    using W = numerics::Working<Real>;
+    return conversion_details::rounded<Real>(W(W(-1) / t.working_noise_squared()),
+                                             W(sqrt(t.working_signal_squared()) / t.working_noise_squared()));
+  };
+  return apply_at("score_from_x0", At{level}, row, out, Named{"x_t", x_t}, Named{"x_0", x_0});
 }
 
 /// eps = -noise score, the inverse of score_from_noise.
@@ -106,8 +143,8 @@ template <Levels L, State X, CompatibleState<X> S, Destination Out = NewState>
 auto x0_from_score(const L& level, const X& x_t, const S& score, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
     using W = numerics::Working<Real>;
-    const W signal = sqrt(t.signal_squared());
-    return conversion_details::rounded<Real>(W(W(1) / signal), W(t.noise_squared() / signal));
+    const W signal = sqrt(t.working_signal_squared());
+    return conversion_details::rounded<Real>(W(W(1) / signal), W(t.working_noise_squared() / signal));
   };
   return apply_at("x0_from_score", At{level}, row, out, Named{"x_t", x_t}, Named{"score", score});
 }

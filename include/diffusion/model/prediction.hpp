@@ -37,6 +37,8 @@ struct X0Prediction {
 
 /// The network's output is an estimate of eps. Ho et al. 2020, eq. 14.
 struct NoisePrediction {
+  static constexpr bool needs_signal = true;  // says nothing of x_0 at pure noise
+
   template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
   static auto target(const L&, const X&, const E& eps, Out out = {}) {
     return prediction_details::copy("eps", eps, out);
@@ -61,6 +63,8 @@ struct VPrediction {
 
 /// The network's output is an estimate of the score, -eps / noise. Song et al. 2021.
 struct ScorePrediction {
+  static constexpr bool needs_signal = true;  // says nothing of x_0 at pure noise
+
   template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
   static auto target(const L& level, const X&, const E& eps, Out out = {}) {
     return score_from_noise(level, eps, out);

@@ -34,7 +34,8 @@ constexpr LimbPair divide_limbs_by_halves(Limb high, Limb low, Limb d) noexcept 
     Limb digit = rest / d1, left = rest % d1;
     while (digit > mask || digit * d0 > ((left << 32) | next)) {
       --digit;
-      if ((left += d1) > mask) break;
+      left += d1;
+      if (left > mask) break;
     }
     rest = ((rest << 32) | next) - digit * d;
     quotient = (quotient << 32) | digit;

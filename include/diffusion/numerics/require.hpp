@@ -30,6 +30,14 @@ namespace diffusion::numerics {
   fail(message);
 }
 
+[[noreturn]] inline void fail_element(const char* function, const char* argument, std::size_t index, double value,
+                                      const char* expected) {
+  char message[256];
+  std::snprintf(message, sizeof message, "diffusion::%s: %s[%zu] = %.17g, expected %s", function, argument, index,
+                value, expected);
+  fail(message);
+}
+
 [[noreturn]] inline void fail_size(const char* function, const char* argument, std::size_t size, std::size_t expected,
                                    const char* like) {
   char message[256];
@@ -60,15 +68,27 @@ namespace diffusion::numerics {
   fail(message);
 }
 
-/// Fails unless `holds`; `value` may be of any scalar type and is shown if it converts to double.
+/// The number to show of a value of any scalar type: NaN if it does not convert to double.
+template <class Real>
+constexpr double shown(const Real& value) {
+  if constexpr (requires { static_cast<double>(value); })
+    return static_cast<double>(value);
+  else
+    return 0.0 / 0.0;
+}
+
+/// Fails unless `holds`.
 template <class Real>
 constexpr void require(bool holds, const char* function, const char* argument, const Real& value,
                        const char* expected) {
-  if (holds) return;
-  if constexpr (requires { static_cast<double>(value); })
-    fail_value(function, argument, static_cast<double>(value), expected);
-  else
-    fail_value(function, argument, 0.0 / 0.0, expected);
+  if (!holds) fail_value(function, argument, shown(value), expected);
+}
+
+/// The same for element `index` of an argument.
+template <class Real>
+constexpr void require_element(bool holds, const char* function, const char* argument, std::size_t index,
+                               const Real& value, const char* expected) {
+  if (!holds) fail_element(function, argument, index, shown(value), expected);
 }
 
 }  // namespace diffusion::numerics

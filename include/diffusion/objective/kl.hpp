@@ -16,9 +16,10 @@ namespace diffusion {
 template <Level L, NormedState X>
 sum_t<X> prior_kl(const L& level, const X& x_0) {
   using W = numerics::Working<sum_t<X>>;
-  const W variance_part = numerics::minus_log1p(W(level.noise_squared_minus_one()));
+  const W variance_part = numerics::minus_log1p(W(level.working_noise_squared_minus_one()));
   return numerics::round_to<sum_t<X>>(W(
-      (W(static_cast<double>(dimension(x_0))) * variance_part + W(level.signal_squared()) * squared_norm(x_0)) / W(2)));
+      (W(static_cast<double>(dimension(x_0))) * variance_part + W(level.working_signal_squared()) * squared_norm(x_0)) /
+      W(2)));
 }
 
 /// L_{t-1} = KL(q(x_s | x_t, x_0) || q(x_s | x_t, x_0_hat)) = (SNR_s - SNR_t) ||x_0 - x_0_hat||^2 / 2, for any x_t. Ho
@@ -30,7 +31,8 @@ sum_t<X> denoising_kl(const L& s, const L& t, const X& x_0, const Y& x_0_hat) {
   const W distance = squared_distance("denoising_kl", Named{"x_0", x_0}, Named{"x_0_hat", x_0_hat});
   if (distance == W(0)) return sum_t<X>(0);
   const auto [scale_squared, transition_variance] = forward_details::transition("denoising_kl", s, t);
-  const W weight(s.signal_squared() * transition_variance / (t.noise_squared() * s.noise_squared()));
+  const W weight(s.working_signal_squared() * transition_variance /
+                 (t.working_noise_squared() * s.working_noise_squared()));
   return numerics::round_to<sum_t<X>>(W(weight * distance / W(2)));
 }
 

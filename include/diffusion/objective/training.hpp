@@ -11,18 +11,31 @@
 
 #include "../model/prediction.hpp"
 #include "../numerics/limbs.hpp"
+#include "../process/continuous_schedules.hpp"
 #include "../process/discrete_schedule.hpp"
 #include "../random/noise.hpp"
 
 namespace diffusion {
 
-/// The levels, the input and the regression target of a network for one batch.
+/// The levels, the noise, the input and the regression target of a network for one batch.
 template <class X, class Real>
 struct TrainingBatch {
-  std::vector<NoiseLevel<Real>> levels;
+  std::vector<NoiseLevel<Real>> levels;  // of the samples
+  X eps;
   X x_t;
   X target;
 };
+
+namespace training_details {
+
+/// 64 random bits for each sample, of another key than the normals, so that times and noise are independent.
+inline numerics::Limb bits(const NormalNoise& noise, int step, std::size_t sample) {
+  const auto words =
+      noise_details::block(noise.seed ^ 0x74696d65732e2e2eu, noise.stream, static_cast<std::uint32_t>(step), sample);
+  return words[0] | numerics::Limb(words[1]) << 32;
+}
+
+}  // namespace training_details
 
 /// `samples` levels at steps drawn uniformly from 1..T, a pure function of (seed, stream, step) of the noise and of the
 /// index of the sample. Ho et al. 2020, algorithm 1, line 3.
@@ -30,14 +43,23 @@ template <DiscreteTimeSchedule S>
 auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& noise, int step) {
   std::vector<decltype(schedule(1))> levels;
   levels.reserve(samples);
-  // Another key than that of the normals, so that times and noise are independent.
-  const std::uint64_t key = noise.seed ^ 0x74696d65732e2e2eu;
   for (std::size_t k = 0; k < samples; ++k) {
-    const auto bits = noise_details::block(key, noise.stream, static_cast<std::uint32_t>(step), k);
-    const numerics::Limb word = bits[0] | numerics::Limb(bits[1]) << 32;
-    const auto t = numerics::multiply_limbs(word, static_cast<numerics::Limb>(schedule.steps())).high;
-    levels.push_back(schedule(1 + static_cast<int>(t)));
+    const auto steps = static_cast<numerics::Limb>(schedule.steps());
+    levels.push_back(
+        schedule(1 + static_cast<int>(numerics::multiply_limbs(training_details::bits(noise, step, k), steps).high)));
   }
+  return levels;
+}
+
+/// The same in continuous time: t uniform in (0, 1). Kingma et al. 2021, section 4.
+template <ContinuousTimeSchedule S>
+auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& noise, int step) {
+  using Real = typename level_details::LevelReal<decltype(schedule(0.5))>::type;
+  std::vector<NoiseLevel<Real>> levels;
+  levels.reserve(samples);
+  for (std::size_t k = 0; k < samples; ++k)  // 23 bits are exact in a float, too, and never 0 or 1
+    levels.push_back(
+        schedule(Real(2 * static_cast<int>(training_details::bits(noise, step, k) >> 42) + 1) / Real(1 << 23)));
   return levels;
 }
 
@@ -45,13 +67,20 @@ auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& n
 /// level. Ho et al. 2020, algorithm 1, line 5.
 template <class Prediction, LevelBatch L, StoredState X, CompatibleState<X> E>
 auto training_batch(const Prediction& prediction, const L& levels, const X& x_0, const E& eps) {
+  using V = value_t<X>;
   using Real = level_real_t<L>;
-  return TrainingBatch<value_t<X>, Real>{std::vector<NoiseLevel<Real>>(std::begin(levels), std::end(levels)),
-                                         q_sample(levels, x_0, eps), prediction.target(levels, x_0, eps)};
+  const std::array<sum_t<X>, 1> one{sum_t<X>(1)};
+  NewState out;
+  V x_t = q_sample(levels, x_0, eps);
+  return TrainingBatch<V, Real>{{std::begin(levels), std::end(levels)},
+                                apply_row("training_batch", one, out, Named{"eps", eps}),
+                                std::move(x_t),
+                                prediction.target(levels, x_0, eps)};
 }
 
 /// All of algorithm 1 but the gradient: `samples` levels drawn from the schedule and normals drawn for step `step`.
-template <class Prediction, DiscreteTimeSchedule S, StoredState X>
+template <class Prediction, class S, StoredState X>
+  requires DiscreteTimeSchedule<S> || ContinuousTimeSchedule<S>
 auto training_batch(const Prediction& prediction, const S& schedule, std::size_t samples, const X& x_0,
                     const NormalNoise& noise, int step) {
   return training_batch(prediction, uniform_levels(schedule, samples, noise, step), x_0, noise(step, x_0));

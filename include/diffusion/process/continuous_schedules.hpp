@@ -49,7 +49,8 @@ class VpLinearSchedule {
   }
 
   Real time_at(const NoiseLevel<Real>& level) const {
-    const Working integral = numerics::log1p_of(Working(level.noise_squared() / level.signal_squared()));
+    const Working integral =
+        numerics::log1p_of(Working(level.working_noise_squared() / level.working_signal_squared()));
     const Working root = sqrt(min_ * min_ + Working(2) * (max_ - min_) * integral);
     const Working t = Working(2) * integral / (min_ + root);
     return continuous_details::checked_inverse("VpLinearSchedule::time_at", level, t, Working(0));
@@ -114,7 +115,8 @@ class CosineLogSnrSchedule {
 
   Real time_at(const NoiseLevel<Real>& level) const {
     using numerics::atan_half_pi;
-    const Working x = atan_half_pi(Working(sqrt(Working(level.noise_squared() / level.signal_squared()))));
+    const Working x =
+        atan_half_pi(Working(sqrt(Working(level.working_noise_squared() / level.working_signal_squared()))));
     const Working t = (x - first_) / (last_ - first_);
     return continuous_details::checked_inverse("CosineLogSnrSchedule::time_at", level, t,
                                                Working(first_ * numerics::working_tolerance<Working>()));
@@ -151,7 +153,7 @@ class VeGeometricSchedule {
   }
 
   Real time_at(const NoiseLevel<Real>& level) const {
-    const Working sigma = sqrt(Working(level.noise_squared() / level.signal_squared()));
+    const Working sigma = sqrt(Working(level.working_noise_squared() / level.working_signal_squared()));
     const Working t = log_of(Working(sigma / min_)) / log_ratio_;
     return continuous_details::checked_inverse("VeGeometricSchedule::time_at", level, t,
                                                numerics::working_tolerance<Working>());

@@ -9,6 +9,7 @@
 // T; memory is 96 bytes a step. Source: Ho et al. 2020, section 2, eq. 4.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -28,10 +29,13 @@ class DiscreteSchedule {
   /// From betas of the user, beta_1 first, taken as exact; each in (0, 1], at least one.
   explicit DiscreteSchedule(std::span<const Real> betas)
       : DiscreteSchedule(from_betas(checked_steps(betas.size()), [&betas](int t) {
-          const Real beta = betas[static_cast<std::size_t>(t - 1)];
-          numerics::require(beta > Real(0) && beta <= Real(1), "DiscreteSchedule", "betas", beta, "numbers in (0, 1]");
-          return Working(beta);
+          const auto k = static_cast<std::size_t>(t - 1);
+          numerics::require_element(betas[k] > Real(0) && betas[k] <= Real(1), "DiscreteSchedule", "betas", k, betas[k],
+                                    "a number in (0, 1]");
+          return Working(betas[k]);
         })) {}
+  explicit DiscreteSchedule(std::initializer_list<Real> betas)
+      : DiscreteSchedule(std::span(betas.begin(), betas.size())) {}
 
   /// The exact product over beta(t), t = 1..steps, given in working precision.
   template <class BetaOfStep>

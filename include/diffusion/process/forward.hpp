@@ -49,9 +49,14 @@ template <class W, class Real>
 W log_posterior_variance(const W& variance, const W& scale_squared, const NoiseLevel<Real>& s,
                          const NoiseLevel<Real>& t) {
   if (!(variance > W(0.984375))) return log(variance);
-  return numerics::log1p_of(W(-scale_squared * s.noise_squared() / t.noise_squared())) +
-         numerics::log1p_of(s.noise_squared_minus_one());
+  return numerics::log1p_of(W(-scale_squared * s.working_noise_squared() / t.working_noise_squared())) +
+         numerics::log1p_of(s.working_noise_squared_minus_one());
 }
+
+template <class Real>
+struct PosteriorMean {
+  Real x0, xt;
+};
 
 /// scale^2 and variance of q(x_t | x_s) in working precision: the start of every formula of two levels.
 template <class W>
@@ -63,12 +68,13 @@ template <class Real>
 Transition<numerics::Working<Real>> transition(const char* function, const NoiseLevel<Real>& s,
                                                const NoiseLevel<Real>& t) {
   using W = numerics::Working<Real>;
-  const W ratio = t.signal_squared() / s.signal_squared();
-  W variance = t.noise_squared() - ratio * s.noise_squared();
+  const W ratio = t.working_signal_squared() / s.working_signal_squared();
+  W variance = t.working_noise_squared() - ratio * s.working_noise_squared();
   if (variance < W(0)) {
     // Two levels that are meant to be equal may differ by a rounding error of the working precision.
-    const bool equal = -variance <= numerics::working_tolerance<W>() * t.noise_squared();
-    numerics::require(equal, function, "s.log_snr()", s.log_snr(), "at least t.log_snr(): s is the cleaner level");
+    const bool equal = -variance <= numerics::working_tolerance<W>() * t.working_noise_squared();
+    if (!equal)
+      numerics::require(false, function, "s: a log-SNR", s.log_snr(), "at least that of t: s is the cleaner level");
     variance = W(0);
   }
   return {ratio, variance};
@@ -93,19 +99,29 @@ auto q_transition(const L& s, const L& t) {
                                       numerics::round_to<Real>(numerics::without_noise(variance))};
 }
 
+namespace forward_details {
+
+/// x0 and xt of the posterior, for functions that have a variance of their own.
+template <class Real, class W>
+PosteriorMean<Real> posterior_mean(const Transition<W>& q, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
+  return {numerics::round_to<Real>(W(sqrt(s.working_signal_squared()) * q.variance / t.working_noise_squared())),
+          numerics::round_to<Real>(W(sqrt(q.scale_squared) * s.working_noise_squared() / t.working_noise_squared()))};
+}
+
+}  // namespace forward_details
+
 /// The coefficients of q(x_s | x_t, x_0): beta_tilde and mu_tilde of Ho et al. 2020, eq. 6 and 7, for any s and t.
 /// variance is 0, and its logarithm minus infinity, where s is clean.
 template <Level L>
 auto q_posterior(const L& s, const L& t) {
   using Real = level_real_t<L>;
   using W = numerics::Working<Real>;
-  const auto [scale_squared, transition_variance] = forward_details::transition("q_posterior", s, t);
-  const W share = transition_variance / t.noise_squared(), variance = share * s.noise_squared();
+  const auto q = forward_details::transition("q_posterior", s, t);
+  const W variance = q.variance / t.working_noise_squared() * s.working_noise_squared();
+  const auto mean = forward_details::posterior_mean(q, s, t);
   return PosteriorCoefficients<Real>{
-      numerics::round_to<Real>(W(sqrt(s.signal_squared()) * share)),
-      numerics::round_to<Real>(W(sqrt(scale_squared) * s.noise_squared() / t.noise_squared())),
-      numerics::round_to<Real>(variance),
-      numerics::round_to<Real>(forward_details::log_posterior_variance(variance, scale_squared, s, t))};
+      mean.x0, mean.xt, numerics::round_to<Real>(variance),
+      numerics::round_to<Real>(forward_details::log_posterior_variance(variance, q.scale_squared, s, t))};
 }
 
 /// The same posterior with its mean written by the noise in x_t, mean = xt x_t + eps noise: 1 / sqrt(alpha_t) and
@@ -115,10 +131,10 @@ auto q_posterior_from_noise(const L& s, const L& t) {
   using Real = level_real_t<L>;
   using W = numerics::Working<Real>;
   const auto [scale_squared, transition_variance] = forward_details::transition("q_posterior_from_noise", s, t);
-  const W variance = transition_variance / t.noise_squared() * s.noise_squared();
+  const W variance = transition_variance / t.working_noise_squared() * s.working_noise_squared();
   return PosteriorFromNoiseCoefficients<Real>{
-      numerics::round_to<Real>(W(sqrt(W(s.signal_squared() / t.signal_squared())))),
-      numerics::round_to<Real>(W(-transition_variance / sqrt(W(scale_squared * t.noise_squared())))),
+      numerics::round_to<Real>(W(sqrt(W(s.working_signal_squared() / t.working_signal_squared())))),
+      numerics::round_to<Real>(W(-transition_variance / sqrt(W(scale_squared * t.working_noise_squared())))),
       numerics::round_to<Real>(variance),
       numerics::round_to<Real>(forward_details::log_posterior_variance(variance, scale_squared, s, t))};
 }

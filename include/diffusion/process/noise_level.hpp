@@ -55,10 +55,10 @@ class NoiseLevel {
   Real time() const { return time_; }
 
   /// signal^2, noise^2 and log-SNR before rounding: what formulas of levels are computed from.
-  const Working& signal_squared() const { return signal_squared_; }
-  const Working& noise_squared() const { return noise_squared_; }
+  const Working& working_signal_squared() const { return signal_squared_; }
+  const Working& working_noise_squared() const { return noise_squared_; }
   /// noise^2 - 1, which is -signal^2 when variance preserving and only so is known where signal^2 is tiny.
-  Working noise_squared_minus_one() const {
+  Working working_noise_squared_minus_one() const {
     const Working excess = noise_squared_ - Working(1), sum = excess + signal_squared_;
     return numerics::absolute(sum) <= numerics::working_tolerance<Working>() ? Working(-signal_squared_) : excess;
   }

@@ -187,8 +187,8 @@ DiscreteSchedule<std::remove_const_t<Real>> schedule_from_alpha_bars(std::span<R
                     alpha_bars.size(), "at least one");
   for (std::size_t k = 0; k < alpha_bars.size(); ++k) {
     const Scalar before = k == 0 ? Scalar(1) : alpha_bars[k - 1];
-    numerics::require(alpha_bars[k] >= Scalar(0) && alpha_bars[k] < before, function, "alpha_bars", alpha_bars[k],
-                      "numbers in [0, 1), strictly decreasing");
+    numerics::require_element(alpha_bars[k] >= Scalar(0) && alpha_bars[k] < before, function, "alpha_bars", k,
+                              alpha_bars[k], "a number in [0, 1), less than the one before");
   }
   return DiscreteSchedule<Scalar>::from_squares(static_cast<int>(alpha_bars.size()), [&](int t) {
     const W alpha_bar = t == 0 ? W(1) : W(alpha_bars[static_cast<std::size_t>(t - 1)]);
@@ -209,9 +209,9 @@ auto rescale_zero_terminal_snr(const S& schedule) {
   using W = numerics::Working<Real>;
   const int steps = schedule.steps();
   numerics::require(steps >= 2, "rescale_zero_terminal_snr", "schedule.steps()", steps, "at least 2");
-  const W first = sqrt(schedule(1).signal_squared()), last = sqrt(schedule(steps).signal_squared());
+  const W first = sqrt(schedule(1).working_signal_squared()), last = sqrt(schedule(steps).working_signal_squared());
   return DiscreteSchedule<Real>::from_squares(steps, [&](int t) {
-    const W signal = (W(sqrt(schedule(t).signal_squared())) - last) * first / (first - last);
+    const W signal = (W(sqrt(schedule(t).working_signal_squared())) - last) * first / (first - last);
     const W alpha_bar = t == 0 ? W(1) : W(signal * signal);
     return typename DiscreteSchedule<Real>::Squares{alpha_bar, W(1) - alpha_bar};
   });

@@ -79,7 +79,7 @@ struct NormalNoise {
 
   /// Normals for step k = 0, 1, ..., shaped like x; what sample() calls. X is float, double or a stored state of them.
   template <State X>
-    requires(std::same_as<scalar_t<X>, float> || std::same_as<scalar_t<X>, double>)
+    requires(NormedState<X> && (std::same_as<scalar_t<X>, float> || std::same_as<scalar_t<X>, double>))
   value_t<X> operator()(int step, const X& like) const {
     using F = scalar_t<X>;
     if constexpr (StoredState<X>) {

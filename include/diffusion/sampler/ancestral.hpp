@@ -17,7 +17,8 @@ namespace diffusion {
 struct PosteriorVariance {
   template <class Real>
   numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
-    return forward_details::transition("PosteriorVariance", s, t).variance / t.noise_squared() * s.noise_squared();
+    return forward_details::transition("PosteriorVariance", s, t).variance / t.working_noise_squared() *
+           s.working_noise_squared();
   }
 };
 
@@ -40,46 +41,60 @@ struct StepCoefficients {
   Real x0, xt, noise;
 };
 
-/// The coefficients of an ancestral step: the posterior mean, and the root of the variance unless s is clean.
-template <class Real, StepVariance<Real> V = PosteriorVariance>
-StepCoefficients<Real> ancestral_coefficients(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t,
-                                              const V& variance = {}) {
+namespace ancestral_details {
+
+template <class Real, StepVariance<Real> V>
+StepCoefficients<Real> coefficients(const char* function, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t,
+                                    const V& variance) {
   using W = numerics::Working<Real>;
-  const auto mean = q_posterior(s, t);
-  if (s.noise_squared() == W(0)) return {mean.x0, mean.xt, Real(0)};
+  const auto mean = forward_details::posterior_mean(forward_details::transition(function, s, t), s, t);
+  if (s.working_noise_squared() == W(0)) return {mean.x0, mean.xt, Real(0)};
   const W v(variance(s, t));
-  numerics::require(v >= W(0), "ancestral_coefficients", "variance", numerics::round_to<Real>(v), "a number >= 0");
+  if (!(v >= W(0))) numerics::require(false, function, "variance", numerics::round_to<Real>(v), "a number >= 0");
   return {mean.x0, mean.xt, numerics::round_to<Real>(W(sqrt(v)))};
 }
 
-/// One draw of p(x_s | x_t): x_s = x0 x_0_hat + xt x_t + sqrt(variance) z, for z ~ N(0, I). Ho et al. 2020, algorithm
-/// 2, line 4.
-template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState,
-          class V = PosteriorVariance>
-auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {},
-                    const V& variance = {}) {
-  const auto row = [&](const auto& s_k, const auto& t_k) {
-    const auto c = ancestral_coefficients(s_k, t_k, variance);
+template <class V>
+auto row(const V& variance) {
+  return [&variance](const auto& s, const auto& t) {
+    const auto c = coefficients("ancestral_step", s, t, variance);
     return std::array{c.xt, c.x0, c.noise};
   };
-  return apply_at("ancestral_step", Between{s, t}, row, out, Named{"x_t", x_t}, Named{"x_0_hat", x_0_hat},
-                  Named{"z", z});
 }
-
-namespace ancestral_details {
 
 /// x <- xt x + x0 x_0_hat + noise draw(), without a draw where its factor is zero.
 template <class Real, class X, class Draw>
-void step_in_place(const char* function, const StepCoefficients<Real>& c, X& x, const X& x_0_hat, const Draw& draw) {
+void step_in_place(const StepCoefficients<Real>& c, X& x, const X& x_0_hat, const Draw& draw) {
   Into<X&> out{x};
   if (c.noise == Real(0))
-    apply_row(function, std::array{c.xt, c.x0}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat});
+    apply_row("sample", std::array{c.xt, c.x0}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat});
   else
-    apply_row(function, std::array{c.xt, c.x0, c.noise}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat},
+    apply_row("sample", std::array{c.xt, c.x0, c.noise}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat},
               Named{"noise", draw()});
 }
 
 }  // namespace ancestral_details
+
+/// The coefficients of an ancestral step: the posterior mean, and the root of the variance unless s is clean.
+template <Level L, StepVariance<level_real_t<L>> V = PosteriorVariance>
+auto ancestral_coefficients(const L& s, const L& t, const V& variance = {}) {
+  return ancestral_details::coefficients("ancestral_coefficients", s, t, variance);
+}
+
+/// One draw of p(x_s | x_t): x_s = x0 x_0_hat + xt x_t + sqrt(variance) z, for z ~ N(0, I), with the variance of the
+/// posterior or another one. Ho et al. 2020, algorithm 2, line 4.
+template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState>
+auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {}) {
+  return apply_at("ancestral_step", Between{s, t}, ancestral_details::row(PosteriorVariance{}), out, Named{"x_t", x_t},
+                  Named{"x_0_hat", x_0_hat}, Named{"z", z});
+}
+template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, StepVariance<level_real_t<S>> V,
+          Destination Out = NewState>
+auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, const V& variance,
+                    Out out = {}) {
+  return apply_at("ancestral_step", Between{s, t}, ancestral_details::row(variance), out, Named{"x_t", x_t},
+                  Named{"x_0_hat", x_0_hat}, Named{"z", z});
+}
 
 template <class Variance = PosteriorVariance>
 struct AncestralSampler {
@@ -89,7 +104,7 @@ struct AncestralSampler {
   void step(D& denoiser, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
             NoHistory&) const {
     x_0_hat = denoiser(static_cast<const X&>(x), t);
-    ancestral_details::step_in_place("sample", ancestral_coefficients(s, t, variance), x, x_0_hat, draw);
+    ancestral_details::step_in_place(ancestral_details::coefficients("sample", s, t, variance), x, x_0_hat, draw);
   }
 };
 template <class Variance>

@@ -80,9 +80,13 @@ value_t<X> sample(const S& sampler, D&& denoiser, const L& levels, const X& x_st
   numerics::require(count >= 1, "sample", "levels.size()", count, "at least one level");
   for (std::size_t k = 0; k + 1 < count; ++k) {
     const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
-    if (!(t.signal_squared() * s.noise_squared() < s.signal_squared() * t.noise_squared()))
+    if (!(t.working_signal_squared() * s.working_noise_squared() <
+          s.working_signal_squared() * t.working_noise_squared()))
       numerics::require(false, "sample", "levels: a log-SNR", s.log_snr(), "more than the one before: noisiest first");
   }
+  if constexpr (requires { requires prediction_t<D>::needs_signal; })
+    numerics::require(levels[0].working_signal_squared() > numerics::Working<Real>(0), "sample", "levels: a signal",
+                      levels[0].signal(), "more than 0 for a prediction of noise or score: predict v or x_0");
   NewState fresh;
   V x = apply_row("sample", std::array{sum_t<X>(1)}, fresh, Named{"x", x_start});
   V x_0_hat = x;
@@ -91,8 +95,11 @@ value_t<X> sample(const S& sampler, D&& denoiser, const L& levels, const X& x_st
     const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
     const auto draw = [&]() -> V { return noise(static_cast<int>(k), static_cast<const V&>(x)); };
     sampler.step(denoiser, s, t, x, x_0_hat, draw, history);
+    using Verdict = std::invoke_result_t<Observer&, const Progress<V, Real>&>;
+    static_assert(std::same_as<Verdict, Loop> || std::same_as<Verdict, void>,
+                  "an observer returns Loop::proceed, Loop::stop or nothing");
     const Progress<V, Real> progress{static_cast<int>(k), static_cast<int>(count - 1), t, s, x, x_0_hat};
-    if constexpr (std::same_as<decltype(observer(progress)), Loop>) {
+    if constexpr (std::same_as<Verdict, Loop>) {
       if (observer(progress) == Loop::stop) break;
     } else {
       observer(progress);

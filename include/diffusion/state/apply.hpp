@@ -124,6 +124,8 @@ auto apply_row(const char* function, const std::array<Real, terms>& row, Out& ou
     return state_details::with_elements(function, out, body, first, rest...);
   } else {
     using T = std::conditional_t<ScalarState<X>, X, Real>;
+    if constexpr (requires { first.state.size(); })  // such as std::valarray, which would not check
+      (state_details::require_like<X>(function, first, first.state.size(), rest, rest.state.size()), ...);
     if constexpr (std::same_as<Out, NewState>)
       return combined<X>(row_as<T>(row), first.state, static_cast<const X&>(rest.state)...);
     else

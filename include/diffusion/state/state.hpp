@@ -48,6 +48,22 @@ namespace state_details {
 template <class X>
 concept Integers = std::integral<X> || requires { requires std::integral<typename state_traits<X>::scalar>; };
 
+template <class X>
+concept LooksLikeArray = requires(const X& x) {
+  x.rows();
+  x.cols();
+} || requires(const X& x) {
+  x.shape();
+  x.dimension();
+} || requires(const X& x) {
+  x.data();
+  x.size();
+};
+
+/// Named for the diagnostic: an array must not slip through as a closed state, where nobody would check its shape.
+template <class X>
+concept IncludeEigenHppOrXtensorHppOrSpecialiseStateTraits = StoredState<X> || !LooksLikeArray<X>;
+
 }  // namespace state_details
 
 /// A number as a state of one element; closed-form checks in one dimension cost nothing.
@@ -59,6 +75,8 @@ concept ScalarState =
       { x < x } -> std::convertible_to<bool>;
     });
 
+/// Any other type with double * x and x + y, such as a struct of two coordinates. It has no norm and no noise of its
+/// own.
 template <class X>
 concept ClosedState =
     !StoredState<X> && !ScalarState<X> && !state_details::Integers<X> && requires(const X& x, double a) {
@@ -67,11 +85,8 @@ concept ClosedState =
 
 /// Anything that formulas of the library can be applied to.
 template <class X>
-concept State = StoredState<X> || ScalarState<std::remove_cvref_t<X>> || ClosedState<std::remove_cvref_t<X>>;
-
-/// A state with a norm and a number of elements, as likelihoods need.
-template <class X>
-concept NormedState = StoredState<X> || ScalarState<std::remove_cvref_t<X>>;
+concept State = state_details::IncludeEigenHppOrXtensorHppOrSpecialiseStateTraits<X> &&
+                (StoredState<X> || ScalarState<std::remove_cvref_t<X>> || ClosedState<std::remove_cvref_t<X>>);
 
 namespace state_details {
 
@@ -105,6 +120,12 @@ using scalar_t = typename state_details::Types<std::remove_cvref_t<X>>::scalar;
 template <class X>
 using sum_t = std::conditional_t<std::same_as<scalar_t<X>, float>, double, scalar_t<X>>;
 
+/// A state with a norm and a number of elements, as likelihoods need; not of complex numbers.
+template <class X>
+concept NormedState = (StoredState<X> || ScalarState<std::remove_cvref_t<X>>) && requires(const scalar_t<X>& a) {
+  { a < a } -> std::convertible_to<bool>;
+};
+
 namespace state_details {
 
 template <class Y, class X>
@@ -130,8 +151,8 @@ struct Into {
   X target;
 };
 
-/// into(out): write the result into `out`, which must have the size of the first state argument and may be one of the
-/// arguments itself. Nothing is allocated and nothing returned.
+/// into(out): write the result into `out`, which must have the size of the first state argument. It may be one of the
+/// arguments, but must not overlap one in part. Nothing is allocated and nothing returned.
 template <class X>
 Into<X> into(X&& out) {
   return Into<X>{static_cast<X&&>(out)};
@@ -159,7 +180,7 @@ struct MemoryTraits {
     return std::span<T>(x);
   }
   static value like(const Range& x) {
-    if constexpr (std::same_as<Value, std::vector<T>>)
+    if constexpr (requires { value(x.size()); })
       return value(x.size());
     else
       return value();
@@ -168,8 +189,9 @@ struct MemoryTraits {
 
 }  // namespace state_details
 
-template <class T>
-struct state_traits<std::vector<T>> : state_details::MemoryTraits<std::vector<T>, T, std::vector<T>> {};
+template <class T, class Allocator>
+struct state_traits<std::vector<T, Allocator>>
+    : state_details::MemoryTraits<std::vector<T, Allocator>, T, std::vector<T, Allocator>> {};
 template <class T, std::size_t n>
 struct state_traits<std::array<T, n>> : state_details::MemoryTraits<std::array<T, n>, T, std::array<T, n>> {};
 template <class T, std::size_t n>
