@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The main job, on real digits: train a small network against the library's target, sample with the ancestral sampler,
-// and write what happens as pictures.
+// walk from one digit to another, and write what happens as pictures.
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
-#include <diffusion/ddpm.hpp>
-#include <diffusion/eigen.hpp>
 #include <filesystem>
 
+#include "../support/between.hpp"
+#include "../support/picture.hpp"
+#include "../support/train.hpp"
 #include "data.hpp"
-#include "network.hpp"
-#include "picture.hpp"
-#include "progress.hpp"
 
 namespace {
+
+using examples::Network;
 
 struct Options {
   std::string data = DIGITS_DATA, out = "pictures";
@@ -22,77 +21,27 @@ struct Options {
   std::uint64_t seed = 1;
 };
 
-using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+using Schedule = diffusion::DiscreteSchedule<double>;
 
-/// What the network is told of levels: their time as a fraction of the chain.
-std::vector<float> times(const std::vector<diffusion::NoiseLevel<double>>& levels, int steps) {
-  std::vector<float> times;
-  for (const auto& level : levels) times.push_back(static_cast<float>(level.time() / steps));
-  return times;
-}
-
-/// Algorithm 1 of Ho et al. until the time is over; returns the mean loss of the last tenth.
-double train(digits::Network& network, const digits::Data& data, const diffusion::DiscreteSchedule<double>& schedule,
-             const Options& options, long& iterations) {
-  const auto count = static_cast<std::uint64_t>(data.images.cols());
-  const auto batch = static_cast<std::size_t>(options.batch);
-  const diffusion::NormalNoise noise{.seed = options.seed, .stream = 1};
-  digits::Progress progress("training");
-  const auto start = Clock::now();
-  double smooth = 1;
-  Eigen::ArrayXXf x_0(digits::pixels, options.batch);
-  std::vector<int> labels(batch);
-  for (int step = 0;; ++step) {
-    const double done = since(start) / options.seconds;
-    char note[64];
-    std::snprintf(note, sizeof note, "step %d  loss %.4f", step, smooth);
-    progress.show(std::min(done, 1.0), note);
-    if (done >= 1) {
-      iterations = step;
-      return smooth;
-    }
-    for (std::size_t k = 0; k < batch; ++k) {  // a random image for each column, every tenth without its label
-      const auto bits =
-          diffusion::philox4x32({std::uint32_t(k), std::uint32_t(step), 0, 2}, {std::uint32_t(options.seed), 0});
-      const auto pick = static_cast<std::size_t>(std::uint64_t(bits[0]) * count >> 32);
-      x_0.col(Eigen::Index(k)) = data.images.col(Eigen::Index(pick));
-      labels[k] = bits[1] % 10 == 0 ? digits::Network::no_label : data.labels[pick];
-    }
-    const auto sample = diffusion::training_batch(diffusion::VPrediction{}, schedule, batch, x_0, noise, step);
-    const Eigen::MatrixXf output = network.forward(sample.x_t.matrix(), times(sample.levels, schedule.steps()), labels);
-    const double loss = diffusion::simple_loss(output, sample.target);
-    network.backward(2.0f / float(output.size()) * (output - sample.target.matrix()));
-    network.update(static_cast<float>(2e-3 * std::min(1.0, (step + 1) / 100.0) * (1 + std::cos(3.14159 * done)) / 2));
-    smooth += 0.01 * (loss - smooth);
-  }
-}
-
-/// The network as a denoiser for columns with these labels.
-auto denoiser(const digits::Network& network, std::vector<int> labels, int steps) {
-  auto net = [&network, labels = std::move(labels), steps](const Eigen::ArrayXXf& x_t,
-                                                           const auto& level) -> Eigen::ArrayXXf {
-    const std::vector<float> time(static_cast<std::size_t>(x_t.cols()), static_cast<float>(level.time() / steps));
-    return network(x_t.matrix(), time, labels).array();
-  };
-  return diffusion::clip_x0(diffusion::predicts_v(std::move(net)));
+/// The network for these labels, bounded to what pixels can be.
+auto denoiser(const Network& network, std::vector<int> labels, const Schedule& schedule) {
+  return diffusion::clip_x0(examples::denoiser(network, std::move(labels), schedule.steps()));
 }
 
 /// Ten samples of each digit, a row for each.
-Eigen::ArrayXXf sample_all(const digits::Network& network, const diffusion::DiscreteSchedule<double>& schedule,
-                           std::uint64_t seed) {
+Eigen::ArrayXXf sample_all(const Network& network, const Schedule& schedule, std::uint64_t seed) {
   std::vector<int> labels;
   for (int k = 0; k < 100; ++k) labels.push_back(k / 10);
   const diffusion::NormalNoise noise{.seed = seed, .stream = 2};
-  digits::Progress progress("sampling");
+  examples::Progress progress("sampling");
   const Eigen::ArrayXXf shape(digits::pixels, 100);
-  return diffusion::sample(diffusion::AncestralSampler{}, denoiser(network, labels, schedule.steps()),
+  return diffusion::sample(diffusion::AncestralSampler{}, denoiser(network, labels, schedule),
                            diffusion::level_grid(schedule), noise.initial(shape), noise,
                            [&](const auto& p) { progress.show(double(p.step + 1) / p.steps, "100 digits"); });
 }
 
 /// One digit at eleven levels of the forward process, clean first.
-Eigen::ArrayXXf forward_strip(const Eigen::ArrayXf& x_0, const diffusion::DiscreteSchedule<double>& schedule) {
+Eigen::ArrayXXf forward_strip(const Eigen::ArrayXf& x_0, const Schedule& schedule) {
   Eigen::ArrayXXf strip(digits::pixels, 11);
   const Eigen::ArrayXf eps = diffusion::NormalNoise{.seed = 3}(0, x_0);
   for (int k = 0; k <= 10; ++k) strip.col(k) = diffusion::q_sample(schedule(k * schedule.steps() / 10), x_0, eps);
@@ -100,13 +49,12 @@ Eigen::ArrayXXf forward_strip(const Eigen::ArrayXf& x_0, const diffusion::Discre
 }
 
 /// Two rows: x_t on the way from noise to a digit, and the estimate of x_0 at the same levels.
-Eigen::ArrayXXf reverse_strip(const digits::Network& network, int label,
-                              const diffusion::DiscreteSchedule<double>& schedule) {
+Eigen::ArrayXXf reverse_strip(const Network& network, int label, const Schedule& schedule) {
   Eigen::ArrayXXf strip(digits::pixels, 22);
   const diffusion::NormalNoise noise{.seed = 5};
   const Eigen::ArrayXXf shape(digits::pixels, 1), start = noise.initial(shape);
   strip.col(0) = start.col(0);
-  diffusion::sample(diffusion::AncestralSampler{}, denoiser(network, {label}, schedule.steps()),
+  diffusion::sample(diffusion::AncestralSampler{}, denoiser(network, {label}, schedule),
                     diffusion::level_grid(schedule), start, noise, [&](const auto& p) {
                       if (p.step == 0) strip.col(11) = p.x_0_hat.col(0);
                       if ((p.step + 1) * 10 % p.steps != 0) return;
@@ -117,31 +65,100 @@ Eigen::ArrayXXf reverse_strip(const digits::Network& network, int label,
   return strip;
 }
 
+/// The columns of the first digit of each label.
+Eigen::ArrayXXf first_of(const digits::Data& data, const std::vector<int>& labels) {
+  Eigen::ArrayXXf images(digits::pixels, Eigen::Index(labels.size()));
+  for (std::size_t k = 0; k < labels.size(); ++k)
+    images.col(Eigen::Index(k)) =
+        data.images.col(std::find(data.labels.begin(), data.labels.end(), labels[k]) - data.labels.begin());
+  return images;
+}
+
+/// Index of the digit of the data that is nearest to x, other than the one at `self`; and how far it is.
+struct Nearest {
+  Eigen::Index index;
+  float distance;
+};
+Nearest nearest(const digits::Data& data, const Eigen::ArrayXf& x, Eigen::Index self = -1) {
+  Eigen::ArrayXf squares = (data.images.colwise() - x).square().colwise().sum().transpose();
+  if (self >= 0) squares(self) = std::numeric_limits<float>::max();
+  Eigen::Index index = 0;
+  const float least = squares.minCoeff(&index);
+  return {index, std::sqrt(least)};
+}
+
+/// Halfway between pairs of digits with different labels: how far from the data the blend of the pixels is, how far
+/// what the network makes of the blend of the noises, and what digit that is.
+template <class D>
+void report_halfway(const D& unlabelled, const examples::Levels& levels, const digits::Data& data) {
+  constexpr int pairs = 200;
+  Eigen::ArrayXXf from(digits::pixels, pairs), to(digits::pixels, pairs);
+  std::vector<std::pair<int, int>> labels;
+  double real = 0;
+  for (Eigen::Index a = 0, b = data.images.cols() - 1; labels.size() < pairs && a < b; ++a, --b) {
+    const int label_a = data.labels[std::size_t(a)], label_b = data.labels[std::size_t(b)];
+    if (label_a == label_b) continue;
+    from.col(Eigen::Index(labels.size())) = data.images.col(a);
+    to.col(Eigen::Index(labels.size())) = data.images.col(b);
+    labels.emplace_back(label_a, label_b);
+    real += double(nearest(data, data.images.col(a), a).distance);
+  }
+  const auto count = static_cast<Eigen::Index>(labels.size());
+  const auto ways = examples::ways(unlabelled, levels, from.leftCols(count), to.leftCols(count), 3);
+  double blended = 0, walked = 0;
+  int third = 0;
+  for (Eigen::Index k = 0; k < count; ++k) {
+    const Nearest digit = nearest(data, ways.walked.col(3 * k + 1));
+    const int label = data.labels[std::size_t(digit.index)];
+    const auto& ends = labels[std::size_t(k)];
+    third += label != ends.first && label != ends.second ? 1 : 0;
+    walked += double(digit.distance);
+    blended += double(nearest(data, ways.blended.col(3 * k + 1)).distance);
+  }
+  std::printf(
+      "halfway    of %td pairs of digits: the nearest digit of the data is at %.2f from the blend of the pixels,\n"
+      "           at %.2f from what the blend of the noises becomes (from a digit of the data %.2f);\n"
+      "           that is one of the pair %td times, a third digit %d times; to noise and back errs by %.3f\n",
+      count, blended / double(count), walked / double(count), real / double(count), count - third, third,
+      ways.return_error);
+}
+
 int run(const Options& options) {
-  const auto start = Clock::now();
+  const auto start = examples::Clock::now();
   std::filesystem::create_directories(options.out);
   const digits::Data data = digits::load(options.data);
   const auto schedule = diffusion::cosine_schedule(options.steps);
-  digits::Network network(options.width, options.blocks, options.seed);
-  long iterations = 0;
-  const double loss = train(network, data, schedule, options, iterations);
+  Network network(digits::pixels, digits::classes, options.width, options.blocks, options.seed);
+  const auto trained = examples::train(network, data.images, data.labels, schedule,
+                                       {.seconds = options.seconds, .batch = options.batch, .seed = options.seed});
   const Eigen::ArrayXXf samples = sample_all(network, schedule, options.seed);
-  digits::write_png(options.out + "/samples.png", samples, 10);
-  digits::write_png(options.out + "/forward.png", forward_strip(data.images.col(9), schedule), 11);
-  digits::write_png(options.out + "/reverse.png", reverse_strip(network, 3, schedule), 11);
+  examples::write_png(options.out + "/samples.png", samples, 10);
+  examples::write_png(options.out + "/forward.png", forward_strip(data.images.col(9), schedule), 11);
+  examples::write_png(options.out + "/reverse.png", reverse_strip(network, 3, schedule), 11);
 
   const auto spread = [](const Eigen::ArrayXXf& x) { return std::sqrt((x - x.mean()).square().mean()); };
   std::printf("data       %td digits of %d pixels\n", data.images.cols(), digits::pixels);
-  std::printf("network    %ld weights, %ld steps of %d digits, loss %.4f\n", network.parameter_count(), iterations,
-              options.batch, loss);
+  std::printf("network    %ld weights, %ld steps of %d digits, loss %.4f\n", network.parameter_count(), trained.updates,
+              options.batch, trained.loss);
   std::printf("chain      cosine, T = %d, log-SNR %.2f to %.2f\n", schedule.steps(), schedule(1).log_snr(),
               schedule(schedule.steps()).log_snr());
   std::printf("prior      KL of the last level to N(0, I): %.3g nats for the first digit\n",
               diffusion::prior_kl(schedule(schedule.steps()), Eigen::ArrayXf(data.images.col(0))));
   std::printf("pixels     mean %.3f, deviation %.3f in the data; %.3f, %.3f in 100 samples\n",
               double(data.images.mean()), double(spread(data.images)), double(samples.mean()), double(spread(samples)));
-  std::printf("pictures   %s/samples.png, forward.png, reverse.png\n", options.out.c_str());
-  std::printf("time       %.0f s\n", since(start));
+
+  const auto unlabelled = examples::denoiser(network, {network.no_label()}, schedule.steps());
+  const auto levels = diffusion::level_grid(schedule, std::min(100, schedule.steps()));
+  constexpr int points = 11;
+  const auto ways =
+      examples::ways(unlabelled, levels, first_of(data, {0, 1, 3, 4}), first_of(data, {6, 7, 5, 9}), points);
+  Eigen::ArrayXXf rows(digits::pixels, 2 * ways.walked.cols());
+  for (Eigen::Index k = 0; k < ways.walked.cols(); k += points)
+    rows.middleCols(2 * k, 2 * points) << ways.blended.middleCols(k, points), ways.walked.middleCols(k, points);
+  examples::write_png(options.out + "/between.png", rows, points);
+  report_halfway(unlabelled, levels, data);
+  std::printf("pictures   %s/samples.png, forward.png, reverse.png, between.png\n", options.out.c_str());
+  std::printf("time       %.0f s\n", examples::since(start));
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/denoiser.hpp"      // section 3.2, eq. 15
+#include "objective/joint.hpp"     // eq. 1 to 3
 #include "objective/kl.hpp"        // eq. 5
 #include "objective/training.hpp"  // algorithm 1, eq. 14
 #include "process/continuous_schedules.hpp"

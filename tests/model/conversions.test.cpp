@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/model/conversions.hpp>
 
+#include "../support/exact.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
 
 using namespace diffusion;
 using random_arguments::uniform;
+using truth::Real;
 
 namespace {
 
@@ -60,21 +62,62 @@ TEST_CASE("the coefficients of every conversion are correctly rounded", "[conver
   wrong.require_none();
 }
 
-TEST_CASE("every way from a prediction leads to the same x_0 and eps", "[conversions]") {
-  for (int i = 0; i < 3000; ++i) {
-    const NoiseLevel<double> t = random_level(i).level;
-    if (t.sigma() < 0.01 || t.sigma() > 100) continue;  // beyond, the prediction hardly knows the other quantity
-    const double x_0 = uniform(-2, 2), eps = uniform(-2, 2), x_t = q_sample(t, x_0, eps), v = v_from(t, x_0, eps);
-    const auto near = [](double expected) { return Catch::Matchers::WithinAbs(expected, 1e-12); };
-    REQUIRE_THAT(x0_from_noise(t, x_t, eps), near(x_0));
-    REQUIRE_THAT(noise_from_x0(t, x_t, x_0), near(eps));
-    REQUIRE_THAT(x0_from_v(t, x_t, v), near(x_0));
-    REQUIRE_THAT(noise_from_v(t, x_t, v), near(eps));
-    REQUIRE_THAT(x0_from_score(t, x_t, score_from_noise(t, eps)), near(x_0));
-    REQUIRE_THAT(x0_from_score(t, x_t, score_from_x0(t, x_t, x_0)), near(x_0));
-    REQUIRE_THAT(x0_from_v(t, x_t, v_from_noise(t, x_t, eps)), near(x_0));
-    REQUIRE_THAT(noise_from_v(t, x_t, v_from_x0(t, x_t, x_0)), near(eps));
-    REQUIRE_THAT(noise_from_score(t, score_from_noise(t, eps)), near(eps));
+TEST_CASE("every way from a prediction leads to the same x_0 and eps",
+          "[conversions][ho2020.15][luo2022.115][kingma2021.10][kingma2021.29][ddim2020.9][salimans2022.x_by_v]"
+          "[salimans2022.noise_by_v]") {
+  for (int i = 0; i < 500; ++i) {
+    const auto t = exact::random_level(i);
+    const Real x_0 = exact::number(), eps = exact::number(), x_t = q_sample(t, x_0, eps), v = v_from(t, x_0, eps);
+    exact::require_equal(x0_from_noise(t, x_t, eps), x_0);
+    exact::require_equal(noise_from_x0(t, x_t, x_0), eps);
+    exact::require_equal(x0_from_v(t, x_t, v), x_0);
+    exact::require_equal(noise_from_v(t, x_t, v), eps);
+    exact::require_equal(v_from_noise(t, x_t, eps), v);
+    exact::require_equal(v_from_x0(t, x_t, x_0), v);
+    exact::require_equal(x0_from_score(t, x_t, score_from_noise(t, eps)), x_0);
+    exact::require_equal(x0_from_score(t, x_t, score_from_x0(t, x_t, x_0)), x_0);
+    exact::require_equal(noise_from_score(t, score_from_noise(t, eps)), eps);
+  }
+}
+
+TEST_CASE("the score is the gradient of the log-density", "[conversions][luo2022.151][kingma2021.30]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto t = exact::random_level(i);
+    const Real x_0 = exact::number(), eps = exact::number(), x_t = q_sample(t, x_0, eps);
+    const Real score =
+        exact::slope_of_quadratic([&](const Real& x) { return log_density(q_marginal(t, x_0), x); }, x_t);
+    exact::require_equal(score_from_noise(t, eps), score);
+    exact::require_equal(score_from_x0(t, x_t, x_0), score);
+  }
+}
+
+TEST_CASE("the score of all data gives the mean of x_0", "[conversions][luo2022.tweedie][karras2022.3]") {
+  // Data that are one of three points: p(x_t) is a mixture of Gaussians, and E[x_0 | x_t] is Bayes' rule.
+  for (int i = 0; i < 300; ++i) {
+    const auto t = exact::random_level(i);
+    const Real point[] = {exact::number(), exact::number(), exact::number()};
+    const Real weight[] = {exact::number(0.1, 1), exact::number(0.1, 1), exact::number(0.1, 1)};
+    const auto weighted = [&](const Real& x, auto f) -> Real {
+      Real sum = 0;
+      for (int k = 0; k < 3; ++k) sum += f(point[k]) * weight[k] * exp(log_density(q_marginal(t, point[k]), x));
+      return sum;
+    };
+    const auto density = [&](const Real& x) { return weighted(x, [](const Real&) { return Real(1); }); };
+    // near enough to the data that no density underflows in the difference
+    const Real x_t = q_sample(t, point[i % 3], Real(exact::number() / 4));
+    const Real score = exact::slope([&](const Real& x) -> Real { return log(density(x)); }, x_t);
+    const Real mean = weighted(x_t, [](const Real& p) { return p; }) / density(x_t);
+    exact::require_equal(x0_from_score(t, x_t, score), mean, exact::slope_tolerance);
+    exact::require_equal(score_from_x0(t, x_t, mean), score, exact::slope_tolerance);
+  }
+}
+
+TEST_CASE("v is the velocity of x_t in the angle of its level", "[conversions][salimans2022.v]") {
+  for (int i = 0; i < 100; ++i) {
+    const Real x_0 = exact::number(), eps = exact::number(), angle = exact::number(0.01, 1.56);
+    const auto level = [](const Real& phi) { return signal_noise_level<Real>(cos(phi), sin(phi)); };
+    const Real velocity = exact::slope([&](const Real& phi) { return q_sample(level(phi), x_0, eps); }, angle);
+    exact::require_equal(v_from(level(angle), x_0, eps), velocity, exact::slope_tolerance);
   }
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/model/prediction.hpp>
 
-#include "../support/catch.hpp"
-#include "../support/random.hpp"
+#include "../support/exact.hpp"
 
 using namespace diffusion;
 
@@ -26,4 +25,15 @@ TEST_CASE("targets are what the papers regress on", "[prediction]") {
   REQUIRE(NoisePrediction::target(level, 0.3, 1.5) == 1.5);
   REQUIRE(VPrediction::target(level, 0.3, 1.5) == v_from(level, 0.3, 1.5));
   REQUIRE(ScorePrediction::target(level, 0.3, 1.5) == score_from_noise(level, 1.5));
+}
+
+TEST_CASE("the target of a score network is the gradient of the transition's log-density", "[prediction][song2021.7]") {
+  using truth::Real;
+  for (int i = 0; i < 300; ++i) {
+    const auto level = exact::random_level(i);
+    const Real x_0 = exact::number(), eps = exact::number();
+    const Real gradient = exact::slope_of_quadratic(
+        [&](const Real& x) { return log_density(q_marginal(level, x_0), x); }, q_sample(level, x_0, eps));
+    exact::require_equal(ScorePrediction::target(level, x_0, eps), gradient);
+  }
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/objective/kl.hpp>
 
+#include <diffusion/model/conversions.hpp>
 #include <diffusion/process/schedules.hpp>
 
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
 
 using namespace diffusion;
 using random_arguments::uniform;
+using truth::Real;
 
 TEST_CASE("prior_kl keeps its digits when the marginal is almost standard normal", "[kl][rounding]") {
   rounding::Misrounded wrong;
@@ -28,26 +31,59 @@ TEST_CASE("prior_kl keeps its digits when the marginal is almost standard normal
   wrong.require_none();
 }
 
-TEST_CASE("prior_kl of other levels is the divergence of two Gaussians", "[kl]") {
-  for (int i = 0; i < 500; ++i) {
-    const auto level = i % 2 == 0 ? ve_level(uniform(0.1, 5)) : signal_noise_level(uniform(0, 1), uniform(0.1, 1));
-    const double x_0 = uniform(-2, 2);
-    REQUIRE_THAT(prior_kl(level, x_0),
-                 Catch::Matchers::WithinRel(kl_divergence(q_marginal(level, x_0), Gaussian<double>{0, 1}), 1e-12));
+TEST_CASE("the terms of the bound are divergences of Gaussians", "[kl][ho2020.5]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_0 = exact::number(), x_0_hat = exact::number(), x_t = exact::number();
+    exact::require_equal(prior_kl(t, x_0), kl_divergence(q_marginal(t, x_0), Gaussian<Real>{0, 1}));
+    exact::require_equal(denoising_kl(s, t, x_0, x_0_hat),
+                         kl_divergence(q_posterior(s, t, x_t, x_0), q_posterior(s, t, x_t, x_0_hat)));
   }
 }
 
-TEST_CASE("denoising_kl is the divergence of the two posteriors", "[kl]") {
-  const auto schedule = cosine_schedule(1000);
-  for (int i = 0; i < 1000; ++i) {
-    const int a = 1 + int(random_arguments::engine() % 999),
-              b = a + 1 + int(random_arguments::engine() % std::uint64_t(1000 - a));
-    const auto s = schedule(a), t = schedule(b);
-    const double x_0 = uniform(-1, 1), x_0_hat = uniform(-1, 1), x_t = uniform(-3, 3);
-    const double expected = kl_divergence(q_posterior(s, t, x_t, x_0), q_posterior(s, t, x_t, x_0_hat));
-    REQUIRE_THAT(denoising_kl(s, t, x_0, x_0_hat), Catch::Matchers::WithinRel(expected, 1e-9));
-    REQUIRE_THAT(denoising_kl(s, t, x_0, x_0_hat),
-                 Catch::Matchers::WithinRel((s.snr() - t.snr()) * (x_0 - x_0_hat) * (x_0 - x_0_hat) / 2, 1e-9));
+TEST_CASE("a step of the bound is a squared distance of means and a constant", "[kl][ho2020.8]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_0 = exact::number(), x_0_hat = exact::number(), x_t = exact::number();
+    const auto q = q_posterior(s, t, x_t, x_0);
+    const auto rest = [&](const Real& mean, const Real& variance) -> Real {
+      return kl_divergence(q, Gaussian<Real>{mean, variance}) - (q.mean - mean) * (q.mean - mean) / (2 * variance);
+    };
+    const Real ratio = exact::number(0.1, 10), variance = ratio * q.variance;
+    exact::require_equal(rest(exact::number(), variance), (1 / ratio - 1 + log(ratio)) / 2);
+    exact::require_equal(rest(exact::number(), q.variance), 0);
+    const Real mean = q_posterior(s, t, x_t, x_0_hat).mean;
+    exact::require_equal(denoising_kl(s, t, x_0, x_0_hat), (q.mean - mean) * (q.mean - mean) / (2 * q.variance));
+  }
+}
+
+TEST_CASE("a step of the bound by x_0, noise, score and betas",
+          "[kl][ho2020.12][luo2022.99][luo2022.loss_by_noise][luo2022.loss_by_score]") {
+  const exact::Chain chain(40);
+  for (std::size_t t = 2; t <= 40; ++t) {
+    const auto s_level = chain.schedule(int(t) - 1), t_level = chain.schedule(int(t));
+    const Real x_0 = exact::number(), x_0_hat = exact::number(), eps = exact::number();
+    const Real x_t = q_sample(t_level, x_0, eps);
+    const Real eps_hat = noise_from_x0(t_level, x_t, x_0_hat);
+    const Real score = score_from_x0(t_level, x_t, x_0), score_hat = score_from_x0(t_level, x_t, x_0_hat);
+    const auto square = [](const Real& x) -> Real { return x * x; };
+    const Real alpha = chain.alpha[t], beta = chain.beta[t], before = chain.alpha_bar[t - 1], now = chain.alpha_bar[t];
+    const Real variance = (1 - before) / (1 - now) * beta, kl = denoising_kl(s_level, t_level, x_0, x_0_hat);
+    exact::require_equal(kl, before * beta * beta / square(1 - now) * square(x_0_hat - x_0) / (2 * variance));
+    exact::require_equal(kl, beta * beta / (2 * variance * alpha * (1 - now)) * square(eps - eps_hat));
+    exact::require_equal(kl, beta * beta / (2 * variance * alpha) * square(score - score_hat));
+  }
+}
+
+TEST_CASE("the weights of a step are differences of SNRs",
+          "[kl][kingma2021.13][kingma2021.14][luo2022.snr_difference]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_0 = exact::number(), x_0_hat = exact::number(), eps = exact::number();
+    const Real difference = eps - noise_from_x0(t, q_sample(t, x_0, eps), x_0_hat);
+    const Real kl = denoising_kl(s, t, x_0, x_0_hat);
+    exact::require_equal(kl, (s.snr() - t.snr()) * (x_0 - x_0_hat) * (x_0 - x_0_hat) / 2);
+    exact::require_equal(kl, expm1(Real(s.log_snr() - t.log_snr())) * difference * difference / 2);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <diffusion/process/schedules.hpp>
 
-#include "../support/catch.hpp"
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 
 using namespace diffusion;
@@ -25,7 +25,7 @@ TEST_CASE("steps are drawn uniformly from 1..T, the same for every batch size", 
   REQUIRE(uniform_levels(schedule, 0, noise, 0).empty());
 }
 
-TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training]") {
+TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training][ho2020.alg1]") {
   const auto schedule = linear_schedule(1000);
   const NormalNoise noise{.seed = 4, .stream = 2};
   const std::vector<float> x_0{1, 2, 3, 4, 5, 6};
@@ -56,6 +56,25 @@ TEST_CASE("times are drawn uniformly in continuous time", "[training]") {
   const auto batch =
       training_batch(VPrediction{}, CosineLogSnrSchedule<float>(), 2, std::vector<float>(4), NormalNoise{}, 1);
   REQUIRE(batch.levels[0].time() != batch.levels[1].time());
+}
+
+TEST_CASE("the simple loss of a batch is the mean of squared errors of the noise",
+          "[training][ho2020.alg1][ho2020.14][nichol2021.14]") {
+  using truth::Real;
+  const exact::Chain chain(20);
+  const std::vector<NoiseLevel<Real>> levels{chain.schedule(3), chain.schedule(20), chain.schedule(11)};
+  const auto net = [](const Real& x, const Real& t) -> Real { return sin(x) + t / 10; };
+  const std::vector<Real> x_0{exact::number(), exact::number(), exact::number()}, eps{exact::number(), 1, -2};
+  const auto batch = training_batch(NoisePrediction{}, levels, x_0, eps);
+  Real sum = 0;
+  std::vector<Real> output;
+  for (std::size_t k = 0; k < 3; ++k) {
+    output.push_back(net(batch.x_t[k], batch.levels[k].time()));
+    const Real alpha_bar = chain.alpha_bar[std::size_t(int(levels[k].time()))];
+    const Real error = eps[k] - net(sqrt(alpha_bar) * x_0[k] + sqrt(1 - alpha_bar) * eps[k], levels[k].time());
+    sum += error * error;
+  }
+  exact::require_equal(simple_loss(output, batch.target), sum / 3);
 }
 
 TEST_CASE("the simple loss is the mean of squared errors", "[training]") {

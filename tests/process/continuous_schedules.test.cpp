@@ -3,6 +3,7 @@
 
 #include <boost/math/constants/constants.hpp>
 
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
@@ -51,7 +52,7 @@ void require_schedule(const Schedule& schedule, SquaresAt squares, double first_
 
 }  // namespace
 
-TEST_CASE("the linear VP schedule is correctly rounded and invertible", "[continuous][rounding]") {
+TEST_CASE("the linear VP schedule is correctly rounded and invertible", "[continuous][rounding][song2021.33]") {
   for (const auto& ends : {std::pair(0.1, 20.0), std::pair(1.0, 1.0), std::pair(1e-3, 700.0)}) {
     require_schedule(
         VpLinearSchedule(ends.first, ends.second),
@@ -64,7 +65,8 @@ TEST_CASE("the linear VP schedule is correctly rounded and invertible", "[contin
   REQUIRE(VpLinearSchedule<>()(0.0).noise() == 0);
 }
 
-TEST_CASE("the linear log-SNR schedule is correctly rounded and invertible", "[continuous][rounding]") {
+TEST_CASE("the linear log-SNR schedule is correctly rounded and invertible",
+          "[continuous][rounding][kingma2021.linear]") {
   for (const auto& ends : {std::pair(13.3, -5.0), std::pair(10.0, -10.0), std::pair(2.0, 1.0)})
     require_schedule(LinearLogSnrSchedule(ends.first, ends.second),
                      [high = ends.first, low = ends.second](const truth::Real& t) {
@@ -74,7 +76,7 @@ TEST_CASE("the linear log-SNR schedule is correctly rounded and invertible", "[c
   REQUIRE(LinearLogSnrSchedule<>()(1.0).log_snr() == -5);
 }
 
-TEST_CASE("the cosine schedule is correctly rounded and invertible", "[continuous][rounding]") {
+TEST_CASE("the cosine schedule is correctly rounded and invertible", "[continuous][rounding][hoogeboom2023.cosine]") {
   const truth::Real half_pi = boost::math::constants::half_pi<truth::Real>();
   require_schedule(
       CosineLogSnrSchedule<>(),
@@ -94,7 +96,7 @@ TEST_CASE("the cosine schedule is correctly rounded and invertible", "[continuou
   REQUIRE(CosineLogSnrSchedule<>()(0.5).log_snr() == 0);
 }
 
-TEST_CASE("the geometric VE schedule is correctly rounded and invertible", "[continuous][rounding]") {
+TEST_CASE("the geometric VE schedule is correctly rounded and invertible", "[continuous][rounding][song2021.31]") {
   for (const auto& ends : {std::pair(0.01, 50.0), std::pair(0.02, 100.0), std::pair(0.5, 2.0)})
     require_schedule(VeGeometricSchedule(ends.first, ends.second),
                      [low = ends.first, high = ends.second](const truth::Real& t) -> Squares {
@@ -103,6 +105,31 @@ TEST_CASE("the geometric VE schedule is correctly rounded and invertible", "[con
                      });
   REQUIRE(VeGeometricSchedule<>()(0.0).sigma() == 0.01);
   REQUIRE(VeGeometricSchedule<>()(1.0).sigma() == 50);
+}
+
+TEST_CASE("the schedules of the SDEs solve the equations of their mean and variance",
+          "[continuous][song2021.31][song2021.33]") {
+  // For dx = f x dt + g dw: d signal / dt = f signal, and d noise^2 / dt = 2 f noise^2 + g^2.
+  using truth::Real;
+  const auto require_solution = [](const auto& schedule, auto f, auto g_squared) {
+    for (int i = 0; i < 50; ++i) {
+      const Real t = exact::number(0.01, 0.99);
+      const auto level = schedule(t);
+      const auto slope = [&](auto scalar) {
+        return exact::slope([&](const Real& u) { return scalar(schedule(u)); }, t);
+      };
+      exact::require_equal(slope([](const auto& l) { return l.signal(); }), f(t) * level.signal(),
+                           exact::slope_tolerance);
+      exact::require_equal(slope([](const auto& l) { return l.noise_variance(); }),
+                           2 * f(t) * level.noise_variance() + g_squared(t), exact::slope_tolerance);
+    }
+  };
+  const Real low = 0.25, high = 15, ratio = high / low;
+  const auto beta = [&](const Real& t) -> Real { return low + (high - low) * t; };
+  require_solution(VpLinearSchedule<Real>(low, high), [&](const Real& t) -> Real { return -beta(t) / 2; }, beta);
+  require_solution(
+      VeGeometricSchedule<Real>(low, high), [](const Real&) { return Real(0); },
+      [&](const Real& t) -> Real { return low * low * pow(ratio, Real(2 * t)) * 2 * log(ratio); });
 }
 
 TEST_CASE("time_at takes any level of the same log-SNR", "[continuous]") {

@@ -19,7 +19,7 @@ void require_rounding_of(const std::vector<Real>& betas) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every scalar of random betas is correctly rounded", "[rounding]", double, float) {
+TEMPLATE_TEST_CASE("every scalar of random betas is correctly rounded", "[rounding][ho2020.alpha_bar]", double, float) {
   for (int repeat = 0; repeat < 40; ++repeat) {
     std::vector<TestType> even, small, mixed, rising;
     const int steps = 1 + int(random_arguments::engine() % 60);

@@ -3,6 +3,7 @@
 
 #include <diffusion/process/schedules.hpp>
 
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
@@ -10,6 +11,7 @@
 using namespace diffusion;
 using random_arguments::log_uniform;
 using random_arguments::uniform;
+using truth::Real;
 
 namespace {
 
@@ -64,7 +66,8 @@ void require_rounding(Make make) {
 
 }  // namespace
 
-TEST_CASE("coefficients between any two levels are correctly rounded", "[forward][rounding]") {
+TEST_CASE("coefficients between any two levels are correctly rounded",
+          "[forward][rounding][kingma2021.22][kingma2021.24][kingma2021.25]") {
   require_rounding(random_vp);
   require_rounding(random_ve);
   require_rounding(random_flow);
@@ -101,25 +104,183 @@ TEST_CASE("transition and posterior of the ends", "[forward]") {
   REQUIRE(std::isinf(q_posterior_from_noise(middle, pure).xt));
 }
 
-TEST_CASE("the coefficients are those of Bayes' rule and of composition", "[forward]") {
-  // N(x_t; scale x_s, v) N(x_s; signal_s x_0, n_s) is, in x_s, the posterior: precisions add, means are weighted by
-  // them.
-  for (int i = 0; i < 500; ++i) {
-    const Exact a = random_vp(), b = random_vp();
-    const bool ordered = a.level.log_snr() > b.level.log_snr();
-    const auto s = (ordered ? a : b).level, t = (ordered ? b : a).level;
-    const auto q = q_transition(s, t);
-    const auto p = q_posterior(s, t);
-    if (s.noise_variance() < 1e-8 || q.variance < 1e-8) continue;
-    const double precision = q.scale * q.scale / q.variance + 1 / s.noise_variance();
-    REQUIRE_THAT(p.variance, Catch::Matchers::WithinRel(1 / precision, 1e-7));
-    REQUIRE_THAT(p.xt, Catch::Matchers::WithinRel(q.scale / q.variance / precision, 1e-7));
-    REQUIRE_THAT(p.x0, Catch::Matchers::WithinRel(s.signal() / s.noise_variance() / precision, 1e-7));
-    REQUIRE_THAT(q.scale * s.signal(), Catch::Matchers::WithinRel(t.signal(), 1e-14));
-    REQUIRE_THAT(q.scale * q.scale * s.noise_variance() + q.variance,
-                 Catch::Matchers::WithinRel(t.noise_variance(), 1e-14));
-    REQUIRE_THAT(p.x0 + p.xt * t.signal(), Catch::Matchers::WithinRel(s.signal(), 1e-14));
+TEST_CASE("the steps of a chain compose to its marginals",
+          "[forward][ho2020.2][ho2020.4][luo2022.31][luo2022.70][kingma2021.1]") {
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    const exact::Chain chain(12);
+    Real mean = 1, variance = 0;  // of x_t, by the steps so far, for x_0 = 1
+    for (std::size_t t = 1; t <= 12; ++t) {
+      const auto level = chain.schedule(int(t));
+      const auto q = q_transition(chain.schedule(int(t) - 1), level);
+      exact::require_equal(q.scale, sqrt(1 - chain.beta[t]));
+      exact::require_equal(q.variance, chain.beta[t]);
+      mean = q.scale * mean;
+      variance = q.scale * q.scale * variance + q.variance;
+      const auto marginal = q_marginal(level, Real(1));
+      exact::require_equal(marginal.mean, sqrt(chain.alpha_bar[t]));
+      exact::require_equal(marginal.variance, 1 - chain.alpha_bar[t]);
+      exact::require_equal(mean, q_marginal(level).signal);
+      exact::require_equal(variance, q_marginal(level).noise * q_marginal(level).noise);
+    }
   }
+}
+
+TEST_CASE("a transition and a marginal compose to a marginal, at any levels", "[forward][kingma2021.22]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const auto q = q_transition(s, t);
+    exact::require_equal(q.scale, t.signal() / s.signal());
+    exact::require_equal(q.scale * q.scale * s.noise_variance() + q.variance, t.noise_variance());
+    const Real x_s = exact::number();
+    exact::require_equal(q_transition(s, t, x_s).mean, q.scale * x_s);
+    exact::require_equal(q_transition(s, t, x_s).variance, q.variance);
+  }
+}
+
+TEST_CASE("q_sample is a draw of the marginal", "[forward][ho2020.x_t][ddim2020.4]") {
+  const exact::Chain chain(30);
+  for (int i = 0; i < 300; ++i) {
+    const Real x_0 = exact::number(), eps = exact::number();
+    const auto t = std::size_t(1 + i % 30);
+    exact::require_equal(q_sample(chain.schedule(int(t)), x_0, eps),
+                         sqrt(chain.alpha_bar[t]) * x_0 + sqrt(1 - chain.alpha_bar[t]) * eps);
+    const auto level = exact::random_level(i);  // densities of x_t and eps differ by the factor of eps
+    exact::require_equal(log_density(q_marginal(level, x_0), q_sample(level, x_0, eps)) + log(level.noise()),
+                         log_density(Gaussian<Real>{0, 1}, eps));
+  }
+}
+
+TEST_CASE("the posterior is Bayes' rule", "[forward][ho2020.6][luo2022.bayes]") {
+  // q(x_s | x_t, x_0) q(x_t | x_0) = q(x_t | x_s) q(x_s | x_0), at any points
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_0 = exact::number(), x_s = exact::number(), x_t = exact::number();
+    exact::require_equal(log_density(q_posterior(s, t, x_t, x_0), x_s) + log_density(q_marginal(t, x_0), x_t),
+                         log_density(q_transition(s, t, x_s), x_t) + log_density(q_marginal(s, x_0), x_s));
+  }
+}
+
+TEST_CASE("mean and variance of the posterior by betas", "[forward][ho2020.7][luo2022.84]") {
+  const exact::Chain chain(40);
+  for (std::size_t t = 1; t <= 40; ++t) {
+    const auto s_level = chain.schedule(int(t) - 1), t_level = chain.schedule(int(t));
+    const Real before = chain.alpha_bar[t - 1], now = chain.alpha_bar[t], alpha = chain.alpha[t], beta = chain.beta[t];
+    const auto p = q_posterior(s_level, t_level);
+    exact::require_equal(p.x0, sqrt(before) * beta / (1 - now));
+    exact::require_equal(p.xt, sqrt(alpha) * (1 - before) / (1 - now));
+    exact::require_equal(p.variance, (1 - before) / (1 - now) * beta);
+    const Real x_0 = exact::number(), x_t = exact::number();
+    exact::require_equal(q_posterior(s_level, t_level, x_t, x_0).mean,
+                         (sqrt(alpha) * (1 - before) * x_t + sqrt(before) * (1 - alpha) * x_0) / (1 - now));
+  }
+}
+
+TEST_CASE("the mean of the posterior by the noise in x_t",
+          "[forward][ho2020.9][ho2020.10][ho2020.11][luo2022.mean_by_noise]") {
+  const exact::Chain chain(40);
+  for (std::size_t t = 1; t <= 40; ++t) {
+    const auto s_level = chain.schedule(int(t) - 1), t_level = chain.schedule(int(t));
+    const Real x_0 = exact::number(), eps = exact::number(), x_t = q_sample(t_level, x_0, eps);
+    const Real mean = q_posterior(s_level, t_level, x_t, x_0).mean;
+    const Real estimate = (x_t - sqrt(1 - chain.alpha_bar[t]) * eps) / sqrt(chain.alpha_bar[t]);
+    exact::require_equal(mean, q_posterior(s_level, t_level, x_t, estimate).mean);
+    exact::require_equal(mean, (x_t - chain.beta[t] / sqrt(1 - chain.alpha_bar[t]) * eps) / sqrt(chain.alpha[t]));
+    const auto n = q_posterior_from_noise(s_level, t_level);
+    exact::require_equal(mean, n.xt * x_t + n.eps * eps);
+    exact::require_equal(n.variance, q_posterior(s_level, t_level).variance);
+  }
+}
+
+TEST_CASE("the posterior at any levels, by x_0, noise, score and log-SNR",
+          "[forward][kingma2021.24][kingma2021.25][kingma2021.28][kingma2021.32][luo2022.mean_by_score]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_0 = exact::number(), eps = exact::number(), x_t = q_sample(t, x_0, eps);
+    const auto q = q_transition(s, t);
+    const auto p = q_posterior(s, t, x_t, x_0);
+    const auto marginal = q_marginal(t, x_0);
+    const Real score = exact::slope_of_quadratic([&](const Real& x) { return log_density(marginal, x); }, x_t);
+    exact::require_equal(p.mean,
+                         (q.scale * s.noise_variance() * x_t + s.signal() * q.variance * x_0) / t.noise_variance());
+    exact::require_equal(p.mean, (x_t + q.variance * score) / q.scale);
+    exact::require_equal(p.mean, x_t / q.scale - q.variance / (q.scale * t.noise()) * eps);
+    exact::require_equal(p.variance, q.variance * s.noise_variance() / t.noise_variance());
+    exact::require_equal(p.variance, s.noise_variance() * (1 - exp(t.log_snr() - s.log_snr())));
+    const auto n = q_posterior_from_noise(s, t);
+    exact::require_equal(p.mean, n.xt * x_t + n.eps * eps);
+  }
+}
+
+TEST_CASE("coefficients near both ends are correctly rounded", "[forward][rounding]") {
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 1000; ++i) {
+    const double middle = i % 2 == 0 ? 0 : i % 4 == 1 ? 95 : -95;
+    const double a = middle + uniform(-15, 15), b = middle + uniform(-15, 15);
+    const truth::Real e = exp(-truth::Real(std::max(a, b))), f = exp(-truth::Real(std::min(a, b)));
+    compare(wrong, {vp_level(std::max(a, b)), 1 / (1 + e), e / (1 + e)},
+            {vp_level(std::min(a, b)), 1 / (1 + f), f / (1 + f)});
+  }
+  wrong.require_none();
+}
+
+TEST_CASE("the variance between neighbours is beta, midpoints of two doubles included", "[forward][rounding]") {
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 200; ++i) {
+    const double first = uniform(0.01, 0.9), last = std::nextafter(first, 1);
+    const auto schedule = linear_schedule(3, first, last);
+    wrong.compare("variance", i, q_transition(schedule(1), schedule(2)).variance,
+                  (truth::Real(first) + truth::Real(last)) / 2);
+  }
+  wrong.require_none();
+}
+
+TEST_CASE("levels that differ by a rounding error are taken as equal, and no others", "[forward]") {
+  using numerics::Wide;
+  for (const double noise : {0x1p-20, 1.0, 0x1p20}) {
+    const auto level = [&](double excess, int exponent) {  // noise^2 larger by excess 2^exponent, relatively
+      return NoiseLevel<double>(Wide(1), Wide(noise) + scaled(Wide(noise * excess), exponent), 0);
+    };
+    const auto q = q_transition(level(1, -172), level(0, 0));
+    REQUIRE((q.scale == 1 && q.variance == 0 && !std::signbit(q.variance)));
+    REQUIRE(q_transition(level(1, -170), level(0, 0)).variance == 0);
+    REQUIRE(message([&] {
+              return q_transition(level(1, -168), level(0, 0));
+            }).ends_with("expected at least that of t: s is the cleaner level"));
+  }
+}
+
+TEST_CASE("states and batches have the coefficients of each level", "[forward]") {
+  const std::vector<double> x{1, -2, 3, 0.5, 0.25, -4}, y{2, 1, -1, 5, -0.5, 0.125};
+  std::vector<NoiseLevel<double>> s, t;
+  for (int k = 0; k < 3; ++k) {
+    t.push_back(vp_level(uniform(-4, 0)));
+    s.push_back(vp_level(uniform(0, 4)));
+  }
+  const auto marginal = q_marginal(t, x);
+  const auto transition = q_transition(s, t, x);
+  const auto posterior = q_posterior(s, t, x, y);
+  const auto noisy = q_sample(t, x, y);
+  REQUIRE((marginal.variance.size() == 3 && transition.variance.size() == 3 && posterior.variance.size() == 3));
+  for (std::size_t k = 0; k < 3; ++k) {
+    const auto m = q_marginal(t[k]);
+    const auto q = q_transition(s[k], t[k]);
+    const auto p = q_posterior(s[k], t[k]);
+    REQUIRE((m.signal == t[k].signal() && m.noise == t[k].noise()));
+    REQUIRE(marginal.variance[k] == t[k].noise_variance());
+    REQUIRE(transition.variance[k] == q.variance);
+    REQUIRE(posterior.variance[k] == p.variance);
+    REQUIRE(q_posterior(s[k], t[k], x, y).variance == p.variance);
+    for (const std::size_t i : {2 * k, 2 * k + 1}) {
+      REQUIRE(marginal.mean[i] == m.signal * x[i]);
+      REQUIRE(transition.mean[i] == q.scale * x[i]);
+      REQUIRE_THAT(posterior.mean[i], Catch::Matchers::WithinAbs(p.xt * x[i] + p.x0 * y[i], 1e-14));
+      REQUIRE(q_marginal(t[k], x).mean[i] == m.signal * x[i]);
+      REQUIRE(q_transition(s[k], t[k], x).mean[i] == q.scale * x[i]);
+      REQUIRE_THAT(noisy[i], Catch::Matchers::WithinAbs(m.signal * x[i] + m.noise * y[i], 1e-14));
+    }
+  }
+  REQUIRE(message([&] { return q_posterior(s, std::vector{t[0]}, x, y); }) ==
+          "diffusion::q_posterior: t has 1 elements, expected 3, as s");
 }
 
 TEST_CASE("levels in the wrong order are named", "[forward][errors]") {

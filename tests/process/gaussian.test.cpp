@@ -3,6 +3,7 @@
 
 #include <boost/math/constants/constants.hpp>
 
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
@@ -21,10 +22,37 @@ TEST_CASE("density and divergence of scalar Gaussians are correctly rounded", "[
     wrong.compare("kl_divergence", i, kl_divergence(p, q),
                   (v_p / v_q - 1 - log(v_p / v_q) + distance * distance / v_q) / 2);
     wrong.compare("log_density", i, log_density(p, q.mean), -(log(two_pi * v_p) + distance * distance / v_p) / 2);
+    wrong.compare("entropy", i, entropy(p), (1 + log(two_pi * v_p)) / 2);
   }
   wrong.require_none();
   REQUIRE(kl_divergence(Gaussian{1.0, 2.0}, Gaussian{1.0, 2.0}) == 0);
   REQUIRE(kl_divergence(Gaussian{1.0f, 2.0}, Gaussian{1.5f, 2.0}) == 0.0625);
+  REQUIRE(entropy(Gaussian<std::vector<float>>{{1, 2}, 0.5}) == 2 * entropy(Gaussian{3.0, 0.5}));
+  REQUIRE(entropy(Gaussian{0.0, 0.0}) == -std::numeric_limits<double>::infinity());
+}
+
+TEST_CASE("a divergence is the mean of the ratio of log-densities", "[gaussian][kingma2013.kl]") {
+  // The ratio is a quadratic in x, whose mean under p is that of its values at mean +- deviation.
+  using truth::Real;
+  for (int i = 0; i < 300; ++i) {
+    const Gaussian<Real> p{exact::number(), exact::number(0.01, 5)}, q{exact::number(), exact::number(0.01, 5)};
+    const auto ratio = [&](const Real& eps) -> Real {
+      return log_density(p, sample(p, eps)) - log_density(q, sample(p, eps));
+    };
+    exact::require_equal(kl_divergence(p, q), (ratio(1) + ratio(-1)) / 2);
+    exact::require_equal(kl_divergence(p, Gaussian<Real>{0, 1}),
+                         -(1 + log(p.variance) - p.mean * p.mean - p.variance) / 2);
+  }
+}
+
+TEST_CASE("a draw has the density of its noise", "[gaussian][kingma2013.reparameterization]") {
+  using truth::Real;
+  for (int i = 0; i < 100; ++i) {
+    const Gaussian<Real> p{exact::number(), exact::number(0.01, 5)};
+    const Real eps = exact::number();
+    exact::require_equal(sample(p, eps), p.mean + sqrt(p.variance) * eps);
+    exact::require_equal(log_density(p, sample(p, eps)) + log(p.variance) / 2, log_density(Gaussian<Real>{0, 1}, eps));
+  }
 }
 
 TEST_CASE("a sample is its mean and its root of variance times noise", "[gaussian]") {

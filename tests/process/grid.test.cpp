@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/process/grid.hpp>
 
+#include <diffusion/process/forward.hpp>
 #include <diffusion/process/schedules.hpp>
 
-#include "../support/catch.hpp"
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 
 using namespace diffusion;
@@ -37,7 +38,7 @@ TEST_CASE("every spacing has exactly the number of steps asked for", "[grid]") {
   }
 }
 
-TEST_CASE("the spacings of Lin et al. 2023, table 2", "[grid]") {
+TEST_CASE("the spacings of Lin et al. 2023, table 2", "[grid][lin2023.table2]") {
   REQUIRE(leading_steps(1000, 10) == std::vector<int>{901, 801, 701, 601, 501, 401, 301, 201, 101, 1});
   REQUIRE(linspace_steps(1000, 10) == std::vector<int>{1000, 889, 778, 667, 556, 445, 334, 223, 112, 1});
   REQUIRE(trailing_steps(1000, 10) == std::vector<int>{1000, 900, 800, 700, 600, 500, 400, 300, 200, 100});
@@ -46,7 +47,7 @@ TEST_CASE("the spacings of Lin et al. 2023, table 2", "[grid]") {
   REQUIRE(trailing_steps(10, 4) == std::vector<int>{10, 8, 5, 2});  // 7.5 and 2.5 go to the even neighbour
 }
 
-TEST_CASE("quadratic steps follow the square", "[grid]") {
+TEST_CASE("quadratic steps follow the square", "[grid][ddim2020.quadratic]") {
   REQUIRE(quadratic_steps(1000, 10) == std::vector<int>{1000, 810, 640, 490, 360, 250, 160, 90, 40, 10});
   REQUIRE(quadratic_steps(10, 6) == std::vector<int>{10, 7, 4, 3, 2, 1});  // 4.44, 2.5, 1.11, 0.28: at least k
   const auto large = quadratic_steps(2000000000, 3);                       // no intermediate result overflows
@@ -76,6 +77,22 @@ TEST_CASE("a grid of levels ends at clean data", "[grid]") {
   REQUIRE(few[1].alpha_bar() == schedule(7).alpha_bar());
   REQUIRE(few[3].noise() == 0);
   REQUIRE(level_grid(schedule, std::vector<int>{4}).size() == 2);
+}
+
+TEST_CASE("between the levels of a grid lie the betas of the respaced chain", "[grid][nichol2021.respaced]") {
+  using truth::Real;
+  const exact::Chain chain(60);
+  for (const auto& steps : {trailing_steps(60, 7), leading_steps(60, 9), std::vector<int>{60, 59, 13, 2}}) {
+    const auto levels = level_grid(chain.schedule, steps);
+    for (std::size_t k = 0; k < steps.size(); ++k) {
+      const auto &s = levels[k + 1], &t = levels[k];
+      const Real before = k + 1 < steps.size() ? chain.alpha_bar[std::size_t(steps[k + 1])] : Real(1);
+      const Real now = chain.alpha_bar[std::size_t(steps[k])], beta = 1 - now / before;
+      exact::require_equal(q_transition(s, t).variance, beta);
+      exact::require_equal(q_posterior(s, t).variance, (1 - before) / (1 - now) * beta);
+      REQUIRE(t.time() == steps[k]);
+    }
+  }
 }
 
 TEST_CASE("bad grids are named", "[grid][errors]") {

@@ -56,7 +56,9 @@ auto scaled_linear_betas(int steps, Real first, Real last) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every scalar of the named schedules is correctly rounded", "[rounding]", double, float) {
+TEMPLATE_TEST_CASE("every scalar of the named schedules is correctly rounded",
+                   "[rounding][ho2020.linear][rombach2022.scaled_linear][nichol2021.17][jabri2022.sigmoid]", double,
+                   float) {
   using Real = TestType;
   const int steps = GENERATE(1, 2, 3, 10, 100, 1000, 4000);
   using rounding::require_correct_rounding;
@@ -78,7 +80,8 @@ TEMPLATE_TEST_CASE("every scalar of the named schedules is correctly rounded", "
   require_correct_rounding(constant_schedule<Real>(steps), [](int) { return truth::Real(Real(0.02)); });
 }
 
-TEST_CASE("schedules with other arguments are correctly rounded", "[rounding]") {
+TEST_CASE("schedules with other arguments are correctly rounded",
+          "[rounding][ho2020.linear][nichol2021.17][jabri2022.sigmoid][sohldickstein2015.beta]") {
   using rounding::require_correct_rounding;
   require_correct_rounding(cosine_schedule(50, 0.0, 1.0),
                            ratio_betas([](int t) { return cosine_alpha_bar(t, 50, 0.0); }, 1.0));
@@ -115,7 +118,7 @@ TEST_CASE("the middle of a symmetric schedule has log-SNR zero, exactly", "[sche
   }
 }
 
-TEST_CASE("rescaling to zero terminal SNR", "[schedules]") {
+TEST_CASE("rescaling to zero terminal SNR", "[schedules][lin2023.alg1]") {
   const auto schedule = scaled_linear_schedule(1000);
   const auto rescaled = rescale_zero_terminal_snr(schedule);
   truth::Real last = 1, first = 0;

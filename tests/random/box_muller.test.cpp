@@ -47,8 +47,8 @@ double worst(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 // The bound is the one that box_muller.hpp states.
-TEMPLATE_TEST_CASE("normals are within 4 units in the last place of the exact transform", "[box_muller]", std::uint32_t,
-                   std::uint64_t) {
+TEMPLATE_TEST_CASE("normals are within 4 units in the last place of the exact transform",
+                   "[box_muller][boxmuller1958.transform]", std::uint32_t, std::uint64_t) {
   using Bits = TestType;
   const Bits top = std::numeric_limits<Bits>::max();
   std::vector<Bits> edges{

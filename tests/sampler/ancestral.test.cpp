@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
@@ -34,6 +35,39 @@ TEST_CASE("the noise of an ancestral step is correctly rounded", "[ancestral][ro
     REQUIRE(ancestral_coefficients(s, t).xt == q_posterior(s, t).xt);
   }
   wrong.require_none();
+}
+
+TEMPLATE_TEST_CASE("sampling is algorithm 2 of Ho et al.", "[ancestral][ho2020.alg2]", PosteriorVariance,
+                   TransitionVariance) {
+  using truth::Real;
+  const exact::Chain chain(25);
+  const auto net = [](const Real& x, const auto& level) -> Real { return sin(x) / 2 + level.time() / 100; };
+  const auto noise = [](int k, const Real&) -> Real { return cos(Real(k)); };
+  Real x = exact::number();
+  const Real ours = sample(AncestralSampler{TestType{}}, predicts_noise(net), level_grid(chain.schedule), x, noise);
+  for (std::size_t t = 25; t >= 1; --t) {
+    const Real alpha = chain.alpha[t], alpha_bar = chain.alpha_bar[t], before = chain.alpha_bar[t - 1];
+    const Real variance =
+        std::is_same_v<TestType, TransitionVariance> ? chain.beta[t] : (1 - before) / (1 - alpha_bar) * chain.beta[t];
+    const Real z = t > 1 ? noise(int(25 - t), x) : Real(0);
+    x = (x - (1 - alpha) / sqrt(1 - alpha_bar) * net(x, chain.schedule(int(t)))) / sqrt(alpha) + sqrt(variance) * z;
+  }
+  exact::require_equal(ours, x, 1e-85);
+}
+
+TEST_CASE("a step is a draw of the posterior at the estimate of x_0", "[ancestral][kingma2021.9][kingma2021.33]") {
+  using truth::Real;
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_t = exact::number(), eps_hat = exact::number(), z = exact::number();
+    const Real x_0_hat = x0_from_noise(t, x_t, eps_hat);
+    const Real x_s = ancestral_step(s, t, x_t, x_0_hat, z);
+    exact::require_equal(x_s, sample(q_posterior(s, t, x_t, x_0_hat), z));
+    const Real c =
+        1 - exp(t.log_snr() - s.log_snr());  // by log-SNRs, with noise_s^2 where that paper has 1 - alpha_s^2
+    exact::require_equal(x_s,
+                         s.signal() / t.signal() * (x_t - t.noise() * c * eps_hat) + sqrt(s.noise_variance() * c) * z);
+  }
 }
 
 TEST_CASE("no noise is added, or drawn, on the way to clean data", "[ancestral]") {

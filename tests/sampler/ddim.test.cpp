@@ -3,12 +3,14 @@
 
 #include <cmath>
 
+#include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
 
 using namespace diffusion;
 using random_arguments::uniform;
+using truth::Real;
 
 namespace {
 
@@ -36,7 +38,7 @@ double wave(double x, double t) { return std::sin(3 * x + 0.01 * t) * 0.7; }  //
 
 }  // namespace
 
-TEST_CASE("the coefficients of a DDIM step are correctly rounded", "[ddim][rounding]") {
+TEST_CASE("the coefficients of a DDIM step are correctly rounded", "[ddim][rounding][ddim2020.16]") {
   rounding::Misrounded wrong;
   for (int i = 0; i < 5000; ++i) {
     const double a = uniform(-20, 20), b = uniform(-20, 20), eta = i % 4 == 0 ? 0 : i % 4 == 1 ? 1 : uniform(0, 1);
@@ -63,16 +65,38 @@ TEST_CASE("eta = 1 is the ancestral step, to the last bit", "[ddim]") {
   }
 }
 
-TEST_CASE("every eta has the marginals of the forward process", "[ddim]") {
-  // With the exact x_0 the step takes N(signal_t x_0, noise_t^2) to N(signal_s x_0, noise_s^2). Song et al. 2020,
-  // lemma 1.
-  for (int i = 0; i < 2000; ++i) {
-    const double a = uniform(-10, 10), b = uniform(-10, 10), eta = uniform(0, 1);
-    const auto s = vp_level(std::max(a, b)), t = vp_level(std::min(a, b));
-    const auto c = ddim_coefficients(s, t, eta);
-    REQUIRE_THAT(c.x0 + c.xt * t.signal(), Catch::Matchers::WithinRel(s.signal(), 1e-14));
-    REQUIRE_THAT(c.xt * c.xt * t.noise_variance() + c.noise * c.noise,
-                 Catch::Matchers::WithinRel(s.noise_variance(), 1e-14));
+TEST_CASE("a step is the posterior of the non-Markovian process, by x_0 and by noise",
+          "[ddim][ddim2020.7][ddim2020.12][ddim2020.16]") {
+  const exact::Chain chain(40);
+  for (std::size_t t = 2; t <= 40; ++t) {
+    const std::size_t s = 1 + std::size_t(random_arguments::engine() % (t - 1));
+    const auto s_level = chain.schedule(int(s)), t_level = chain.schedule(int(t));
+    const Real eta = exact::number(0, 1), x_t = exact::number(), eps = exact::number(), z = exact::number();
+    const Real before = chain.alpha_bar[s], now = chain.alpha_bar[t];
+    const Real sigma = eta * sqrt((1 - before) / (1 - now)) * sqrt(1 - now / before);
+    const Real x_0 = (x_t - sqrt(1 - now) * eps) / sqrt(now), x_s = ddim_step(s_level, t_level, x_t, x_0, eta, z);
+    const Real rest = sqrt(1 - before - sigma * sigma);
+    exact::require_equal(x_s, sqrt(before) * x_0 + rest * (x_t - sqrt(now) * x_0) / sqrt(1 - now) + sigma * z);
+    exact::require_equal(x_s, sqrt(before) * x_0 + rest * eps + sigma * z);
+    exact::require_equal(ddim_coefficients(s_level, t_level, eta).noise, sigma);
+  }
+}
+
+TEST_CASE("every eta has the marginals of the forward process", "[ddim][ddim2020.lemma1]") {
+  // With the exact x_0 the step takes N(signal_t x_0, noise_t^2) to N(signal_s x_0, noise_s^2).
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const auto c = ddim_coefficients(s, t, exact::number(0, 1));
+    exact::require_equal(c.x0 + c.xt * t.signal(), s.signal());
+    exact::require_equal(c.xt * c.xt * t.noise_variance() + c.noise * c.noise, s.noise_variance());
+  }
+}
+
+TEST_CASE("the deterministic step is an Euler step in x / signal and sigma", "[ddim][ddim2020.13]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_t = exact::number(), eps = exact::number(), x_s = ddim_step(s, t, x_t, x0_from_noise(t, x_t, eps));
+    exact::require_equal(x_s / s.signal(), x_t / t.signal() + (s.sigma() - t.sigma()) * eps);
   }
 }
 

@@ -23,8 +23,8 @@ struct Point {  // a closed state: the least that a formula needs
 struct ForeignArray {  // like an array of a library whose header was not included
   double* data() const { return nullptr; }
   std::size_t size() const { return 0; }
-  friend ForeignArray operator*(double, const ForeignArray& a) { return a; }
-  friend ForeignArray operator+(const ForeignArray& a, const ForeignArray&) { return a; }
+  [[maybe_unused]] friend ForeignArray operator*(double, const ForeignArray& a) { return a; }
+  [[maybe_unused]] friend ForeignArray operator+(const ForeignArray& a, const ForeignArray&) { return a; }
 };
 
 }  // namespace

@@ -123,6 +123,25 @@ TEST_CASE("densities and divergences are sums over the elements", "[state]") {
   static_assert(std::same_as<decltype(log_density(p, y)), double>);
 }
 
+TEST_CASE("densities of paths are sums over the elements", "[state]") {
+  const Values a = draw(17), b = draw(18), c = draw(19);
+  const std::vector levels{schedule(700), schedule(200)};
+  const auto value = [](const Values& values) {
+    const State_ x = make(values);
+    return Value(q_sample(schedule(0), x, x));
+  };
+  const std::vector<Value> path{value(a), value(b)};
+  const ReverseModel model{[&](const Value&, const NoiseLevel<double>&) -> Value { return value(c); }};
+  double forward = 0, reverse = 0;
+  for (std::size_t i = 0; i < kind::size; ++i) {
+    const std::vector<double> one{a[i], b[i]};
+    forward += forward_joint_log_density(levels, one);
+    reverse += reverse_joint_log_density(levels, one, ReverseModel{[&](double, const auto&) { return c[i]; }});
+  }
+  REQUIRE_THAT(forward_joint_log_density(levels, path), Catch::Matchers::WithinRel(forward, 1e-13));
+  REQUIRE_THAT(reverse_joint_log_density(levels, path, model), Catch::Matchers::WithinRel(reverse, 1e-13));
+}
+
 TEST_CASE("noise is the same numbers for every kind of state", "[state]") {
   const NormalNoise noise{.seed = 17, .stream = 3};
   std::vector<Scalar> expected(kind::size);

@@ -33,7 +33,7 @@ numerics::Working<Real> total(const NoiseLevel<Real>& t) {
 
 }  // namespace conversion_details
 
-/// x_0 = (x_t - noise eps) / signal. Ho et al. 2020, eq. 15.
+/// x_0 = (x_t - noise eps) / signal. [ho2020.15]
 template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
 auto x0_from_noise(const L& level, const X& x_t, const E& eps, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
@@ -44,7 +44,7 @@ auto x0_from_noise(const L& level, const X& x_t, const E& eps, Out out = {}) {
   return apply_at("x0_from_noise", At{level}, row, out, Named{"x_t", x_t}, Named{"eps", eps});
 }
 
-/// eps = (x_t - signal x_0) / noise, the inverse of x0_from_noise.
+/// eps = (x_t - signal x_0) / noise, the inverse of x0_from_noise. [kingma2021.29]
 template <Levels L, State X, CompatibleState<X> X0, Destination Out = NewState>
 auto noise_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
@@ -55,7 +55,7 @@ auto noise_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
   return apply_at("noise_from_x0", At{level}, row, out, Named{"x_t", x_t}, Named{"x_0", x_0});
 }
 
-/// v = signal eps - noise x_0. Salimans & Ho 2022, appendix D.
+/// v = signal eps - noise x_0. [salimans2022.v]
 template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
 auto v_from(const L& level, const X& x_0, const E& eps, Out out = {}) {
   const auto row = [](const auto& t) { return std::array{-t.noise(), t.signal()}; };
@@ -86,7 +86,8 @@ auto v_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
   return apply_at("v_from_x0", At{level}, row, out, Named{"x_t", x_t}, Named{"x_0", x_0});
 }
 
-/// x_0 = (signal x_t - noise v) / (signal^2 + noise^2); the divisor is one when variance preserving..
+/// x_0 = (signal x_t - noise v) / (signal^2 + noise^2); the divisor is one when variance preserving.
+/// [salimans2022.x_by_v]
 template <Levels L, State X, CompatibleState<X> V, Destination Out = NewState>
 auto x0_from_v(const L& level, const X& x_t, const V& v, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
@@ -98,7 +99,7 @@ auto x0_from_v(const L& level, const X& x_t, const V& v, Out out = {}) {
   return apply_at("x0_from_v", At{level}, row, out, Named{"x_t", x_t}, Named{"v", v});
 }
 
-/// eps = (noise x_t + signal v) / (signal^2 + noise^2)..
+/// eps = (noise x_t + signal v) / (signal^2 + noise^2). [salimans2022.noise_by_v]
 template <Levels L, State X, CompatibleState<X> V, Destination Out = NewState>
 auto noise_from_v(const L& level, const X& x_t, const V& v, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
@@ -110,7 +111,7 @@ auto noise_from_v(const L& level, const X& x_t, const V& v, Out out = {}) {
   return apply_at("noise_from_v", At{level}, row, out, Named{"x_t", x_t}, Named{"v", v});
 }
 
-/// score = -eps / noise, the gradient of log q(x_t | x_0) in x_t. Song et al. 2021, section 3.
+/// score = -eps / noise, the gradient of log q(x_t | x_0) in x_t. [luo2022.151]
 template <Levels L, State E, Destination Out = NewState>
 auto score_from_noise(const L& level, const E& eps, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
@@ -120,7 +121,7 @@ auto score_from_noise(const L& level, const E& eps, Out out = {}) {
   return apply_at("score_from_noise", At{level}, row, out, Named{"eps", eps});
 }
 
-/// score = (signal x_0 - x_t) / noise^2.
+/// score = (signal x_0 - x_t) / noise^2. [kingma2021.30]
 template <Levels L, State X, CompatibleState<X> X0, Destination Out = NewState>
 auto score_from_x0(const L& level, const X& x_t, const X0& x_0, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {
@@ -138,7 +139,7 @@ auto noise_from_score(const L& level, const X& score, Out out = {}) {
       "noise_from_score", At{level}, [](const auto& t) { return std::array{-t.noise()}; }, out, Named{"score", score});
 }
 
-/// x_0 = (x_t + noise^2 score) / signal, Tweedie's formula. Luo 2022, section "Three equivalent interpretations".
+/// x_0 = (x_t + noise^2 score) / signal, Tweedie's formula. [luo2022.tweedie]
 template <Levels L, State X, CompatibleState<X> S, Destination Out = NewState>
 auto x0_from_score(const L& level, const X& x_t, const S& score, Out out = {}) {
   const auto row = []<class Real>(const NoiseLevel<Real>& t) {

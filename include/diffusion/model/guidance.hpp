@@ -13,6 +13,7 @@
 namespace diffusion {
 
 /// unconditional + scale (conditional - unconditional): scale 1 is the conditional denoiser, 0 the unconditional one.
+/// [hosalimans2022.6]
 template <class C, class U>
 struct GuidedDenoiser {
   using inner = C;

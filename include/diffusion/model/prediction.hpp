@@ -35,7 +35,7 @@ struct X0Prediction {
   }
 };
 
-/// The network's output is an estimate of eps. Ho et al. 2020, eq. 14.
+/// The network's output is an estimate of eps. [ho2020.14]
 struct NoisePrediction {
   static constexpr bool needs_signal = true;  // says nothing of x_0 at pure noise
 
@@ -49,7 +49,7 @@ struct NoisePrediction {
   }
 };
 
-/// The network's output is an estimate of v = signal eps - noise x_0. Salimans & Ho 2022.
+/// The network's output is an estimate of v = signal eps - noise x_0. [salimans2022.v]
 struct VPrediction {
   template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
   static auto target(const L& level, const X& x_0, const E& eps, Out out = {}) {
@@ -61,7 +61,7 @@ struct VPrediction {
   }
 };
 
-/// The network's output is an estimate of the score, -eps / noise. Song et al. 2021.
+/// The network's output is an estimate of the score, -eps / noise. [song2021.7]
 struct ScorePrediction {
   static constexpr bool needs_signal = true;  // says nothing of x_0 at pure noise
 

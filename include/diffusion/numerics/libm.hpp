@@ -14,14 +14,16 @@ namespace diffusion::numerics::libm {
 #ifdef __GNUC__
 inline float sqrt(float x) noexcept { return __builtin_sqrtf(x); }
 inline double sqrt(double x) noexcept { return __builtin_sqrt(x); }
+inline double exp(double x) noexcept { return __builtin_exp(x); }
 inline double log(double x) noexcept { return __builtin_log(x); }
+inline double log1p(double x) noexcept { return __builtin_log1p(x); }
 inline double atan(double x) noexcept { return __builtin_atan(x); }
 inline double floor(double x) noexcept { return __builtin_floor(x); }
 inline double erfc(double x) noexcept { return __builtin_erfc(x); }
 inline long double ldexp(long double x, int n) noexcept { return __builtin_ldexpl(x, n); }
 inline long double frexp(long double x, int* n) noexcept { return __builtin_frexpl(x, n); }
 #else
-using std::atan, std::erfc, std::floor, std::frexp, std::ldexp, std::log, std::sqrt;
+using std::atan, std::erfc, std::exp, std::floor, std::frexp, std::ldexp, std::log, std::log1p, std::sqrt;
 #endif
 
 }  // namespace diffusion::numerics::libm

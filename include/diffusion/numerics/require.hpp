@@ -2,25 +2,31 @@
 // The one way this library reports a bad argument: function, argument, value and what was expected.
 //
 // Use it at the border of a public function, before anything is written. Not inside formulas: there NaN propagates.
-// Throws std::invalid_argument; in a program built with -fno-exceptions it prints the same sentence and aborts.
+// Throws std::invalid_argument; in a program built with -fno-exceptions it prints the same sentence and aborts. Include
+// <stdexcept> where you catch it: here it would be a quarter of all that a user of the library compiles.
 #pragma once
 
 #include <cstddef>
 #include <cstdio>
-#include <stdexcept>
 
 #ifndef __cpp_exceptions
 #include <cstdlib>
+#elif defined(__GLIBCXX__)
+#include <bits/functexcept.h>  // the function by which libstdc++'s own containers throw, without <string>
+#else
+#include <stdexcept>
 #endif
 
 namespace diffusion::numerics {
 
 [[noreturn]] inline void fail(const char* message) {
-#ifdef __cpp_exceptions
-  throw std::invalid_argument(message);
-#else
+#ifndef __cpp_exceptions
   std::fprintf(stderr, "%s\n", message);
   std::abort();
+#elif defined(__GLIBCXX__)
+  std::__throw_invalid_argument(message);
+#else
+  throw std::invalid_argument(message);
 #endif
 }
 

@@ -12,7 +12,7 @@
 
 namespace diffusion {
 
-/// L_T = KL(q(x_T | x_0) || N(0, I)) = (d (noise^2 - 1 - log noise^2) + signal^2 ||x_0||^2) / 2. Ho et al. 2020, eq. 5.
+/// L_T = KL(q(x_T | x_0) || N(0, I)) = (d (noise^2 - 1 - log noise^2) + signal^2 ||x_0||^2) / 2. [ho2020.5]
 template <Level L, NormedState X>
 sum_t<X> prior_kl(const L& level, const X& x_0) {
   using W = numerics::Working<sum_t<X>>;
@@ -22,9 +22,9 @@ sum_t<X> prior_kl(const L& level, const X& x_0) {
       W(2)));
 }
 
-/// L_{t-1} = KL(q(x_s | x_t, x_0) || q(x_s | x_t, x_0_hat)) = (SNR_s - SNR_t) ||x_0 - x_0_hat||^2 / 2, for any x_t. Ho
-/// et al. 2020, eq. 5 and 8 with the variance of the posterior; Kingma et al. 2021, eq. 13. s must not be clean data,
-/// where the two distributions are points: zero if they agree, infinite if not.
+/// L_{t-1} = KL(q(x_s | x_t, x_0) || q(x_s | x_t, x_0_hat)) = (SNR_s - SNR_t) ||x_0 - x_0_hat||^2 / 2, for any x_t. s
+/// must not be clean data, where the two distributions are points: zero if they agree, infinite if not. [ho2020.5]
+/// [ho2020.8] [ho2020.12] [luo2022.99] [kingma2021.13]
 template <Level L, NormedState X, CompatibleState<X> Y>
 sum_t<X> denoising_kl(const L& s, const L& t, const X& x_0, const Y& x_0_hat) {
   using W = numerics::Working<sum_t<X>>;

@@ -38,7 +38,7 @@ inline numerics::Limb bits(const NormalNoise& noise, int step, std::size_t sampl
 }  // namespace training_details
 
 /// `samples` levels at steps drawn uniformly from 1..T, a pure function of (seed, stream, step) of the noise and of the
-/// index of the sample. Ho et al. 2020, algorithm 1, line 3.
+/// index of the sample. [ho2020.alg1], line 3.
 template <DiscreteTimeSchedule S>
 auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& noise, int step) {
   std::vector<decltype(schedule(1))> levels;
@@ -64,7 +64,7 @@ auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& n
 }
 
 /// x_t = signal x_0 + noise eps and what a network of this prediction should answer to it, each sample at its own
-/// level. Ho et al. 2020, algorithm 1, line 5.
+/// level. [ho2020.alg1], line 5.
 template <class Prediction, LevelBatch L, StoredState X, CompatibleState<X> E>
 auto training_batch(const Prediction& prediction, const L& levels, const X& x_0, const E& eps) {
   using V = value_t<X>;
@@ -78,7 +78,7 @@ auto training_batch(const Prediction& prediction, const L& levels, const X& x_0,
                                 prediction.target(levels, x_0, eps)};
 }
 
-/// All of algorithm 1 but the gradient: `samples` levels drawn from the schedule and normals drawn for step `step`.
+/// All of [ho2020.alg1] but the gradient: `samples` levels drawn from the schedule and normals drawn for step `step`.
 template <class Prediction, class S, StoredState X>
   requires DiscreteTimeSchedule<S> || ContinuousTimeSchedule<S>
 auto training_batch(const Prediction& prediction, const S& schedule, std::size_t samples, const X& x_0,
@@ -86,8 +86,8 @@ auto training_batch(const Prediction& prediction, const S& schedule, std::size_t
   return training_batch(prediction, uniform_levels(schedule, samples, noise, step), x_0, noise(step, x_0));
 }
 
-/// The mean of (output - target)^2 over all elements. Ho et al. 2020, eq. 14, divided by the number of elements as
-/// every implementation reports it.
+/// The mean of (output - target)^2 over all elements. [ho2020.14], divided by the number of elements as every
+/// implementation reports it.
 template <NormedState X, CompatibleState<X> Y>
 sum_t<X> simple_loss(const X& output, const Y& target) {
   using W = numerics::Working<sum_t<X>>;

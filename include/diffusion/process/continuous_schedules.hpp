@@ -31,8 +31,8 @@ Real checked_inverse(const char* function, const NoiseLevel<Real>& level, const 
 
 }  // namespace continuous_details
 
-/// signal^2 = exp(-(beta_min t + (beta_max - beta_min) t^2 / 2)): the VP SDE with linear beta(t). Song et al. 2021,
-/// eq. 33. 0 < beta_min <= beta_max, finite. Clean at t = 0.
+/// signal^2 = exp(-(beta_min t + (beta_max - beta_min) t^2 / 2)): the VP SDE with linear beta(t).
+/// 0 < beta_min <= beta_max, finite. Clean at t = 0. [song2021.33]
 template <class Real = double>
 class VpLinearSchedule {
  public:
@@ -61,8 +61,8 @@ class VpLinearSchedule {
   Working min_, max_;
 };
 
-/// log-SNR falls linearly from log_snr_max at t = 0 to log_snr_min at t = 1; VDM's gamma is -log_snr. Kingma et al.
-/// 2021, section 3.1 and appendix; defaults -13.3 <= gamma <= 5. Both finite, log_snr_min < log_snr_max.
+/// log-SNR falls linearly from log_snr_max at t = 0 to log_snr_min at t = 1; VDM's gamma is -log_snr, by default in
+/// [-13.3, 5]. Both finite, log_snr_min < log_snr_max. [kingma2021.linear]
 template <class Real = double>
 class LinearLogSnrSchedule {
  public:
@@ -93,8 +93,8 @@ class LinearLogSnrSchedule {
 };
 
 /// signal = cos(a), noise = sin(a) with the angle a linear in t: log-SNR = -2 log tan(pi t / 2), infinite at both ends,
-/// or between the angles of two given log-SNRs. Hoogeboom et al. 2023, section 2. log_snr_min < log_snr_max, either may
-/// be infinite.
+/// or between the angles of two given log-SNRs. log_snr_min < log_snr_max, either may be infinite.
+/// [hoogeboom2023.cosine]
 template <class Real = double>
 class CosineLogSnrSchedule {
  public:
@@ -134,8 +134,8 @@ class CosineLogSnrSchedule {
   Working first_, last_;
 };
 
-/// signal = 1, noise = sigma_min (sigma_max / sigma_min)^t: the VE SDE. Song et al. 2021, eq. 31.
-/// 0 < sigma_min < sigma_max, finite.
+/// signal = 1, noise = sigma_min (sigma_max / sigma_min)^t: the VE SDE. 0 < sigma_min < sigma_max, finite.
+/// [song2021.31]
 template <class Real = double>
 class VeGeometricSchedule {
  public:

@@ -37,7 +37,7 @@ class DiscreteSchedule {
   explicit DiscreteSchedule(std::initializer_list<Real> betas)
       : DiscreteSchedule(std::span(betas.begin(), betas.size())) {}
 
-  /// The exact product over beta(t), t = 1..steps, given in working precision.
+  /// The exact product over beta(t), t = 1..steps, given in working precision. [ho2020.alpha_bar]
   template <class BetaOfStep>
   static DiscreteSchedule from_betas(int steps, BetaOfStep beta) {
     DiscreteSchedule schedule(steps);

@@ -53,11 +53,6 @@ W log_posterior_variance(const W& variance, const W& scale_squared, const NoiseL
          numerics::log1p_of(s.working_noise_squared_minus_one());
 }
 
-template <class Real>
-struct PosteriorMean {
-  Real x0, xt;
-};
-
 /// scale^2 and variance of q(x_t | x_s) in working precision: the start of every formula of two levels.
 template <class W>
 struct Transition {
@@ -82,14 +77,14 @@ Transition<numerics::Working<Real>> transition(const char* function, const Noise
 
 }  // namespace forward_details
 
-/// signal and noise of q(x_t | x_0) = N(signal x_0, noise^2 I). Ho et al. 2020, eq. 4.
+/// signal and noise of q(x_t | x_0) = N(signal x_0, noise^2 I). [ho2020.4]
 template <Level L>
 auto q_marginal(const L& level) {
   return MarginalCoefficients<level_real_t<L>>{level.signal(), level.noise()};
 }
 
 /// scale and variance of q(x_t | x_s): sqrt(alpha_bar_t / alpha_bar_s) and, variance preserving, 1 - alpha_bar_t /
-/// alpha_bar_s; beta_t where s = t - 1. Ho et al. 2020, eq. 2.
+/// alpha_bar_s; beta_t where s = t - 1. [ho2020.2] [kingma2021.22]
 template <Level L>
 auto q_transition(const L& s, const L& t) {
   using Real = level_real_t<L>;
@@ -101,17 +96,22 @@ auto q_transition(const L& s, const L& t) {
 
 namespace forward_details {
 
-/// x0 and xt of the posterior, for functions that have a variance of their own.
-template <class Real, class W>
-PosteriorMean<Real> posterior_mean(const Transition<W>& q, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
-  return {numerics::round_to<Real>(W(sqrt(s.working_signal_squared()) * q.variance / t.working_noise_squared())),
-          numerics::round_to<Real>(W(sqrt(q.scale_squared) * s.working_noise_squared() / t.working_noise_squared()))};
+/// x0 and xt of the posterior in working precision, for functions that have a variance of their own.
+template <class W>
+struct PosteriorMean {
+  W x0, xt;
+};
+
+template <class W, class Real>
+PosteriorMean<W> posterior_mean(const Transition<W>& q, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
+  return {W(sqrt(s.working_signal_squared()) * q.variance / t.working_noise_squared()),
+          W(sqrt(q.scale_squared) * s.working_noise_squared() / t.working_noise_squared())};
 }
 
 }  // namespace forward_details
 
-/// The coefficients of q(x_s | x_t, x_0): beta_tilde and mu_tilde of Ho et al. 2020, eq. 6 and 7, for any s and t.
-/// variance is 0, and its logarithm minus infinity, where s is clean.
+/// The coefficients of q(x_s | x_t, x_0): beta_tilde and mu_tilde for any s and t. variance is 0, and its logarithm
+/// minus infinity, where s is clean. [ho2020.6] [ho2020.7] [kingma2021.24] [kingma2021.25]
 template <Level L>
 auto q_posterior(const L& s, const L& t) {
   using Real = level_real_t<L>;
@@ -120,12 +120,12 @@ auto q_posterior(const L& s, const L& t) {
   const W variance = q.variance / t.working_noise_squared() * s.working_noise_squared();
   const auto mean = forward_details::posterior_mean(q, s, t);
   return PosteriorCoefficients<Real>{
-      mean.x0, mean.xt, numerics::round_to<Real>(variance),
+      numerics::round_to<Real>(mean.x0), numerics::round_to<Real>(mean.xt), numerics::round_to<Real>(variance),
       numerics::round_to<Real>(forward_details::log_posterior_variance(variance, q.scale_squared, s, t))};
 }
 
 /// The same posterior with its mean written by the noise in x_t, mean = xt x_t + eps noise: 1 / sqrt(alpha_t) and
-/// -beta_t / (sqrt(alpha_t) sqrt(1 - alpha_bar_t)) where s = t - 1. Ho et al. 2020, eq. 11. Infinite at pure noise.
+/// -beta_t / (sqrt(alpha_t) sqrt(1 - alpha_bar_t)) where s = t - 1. Infinite at pure noise. [ho2020.9] [ho2020.11]
 template <Level L>
 auto q_posterior_from_noise(const L& s, const L& t) {
   using Real = level_real_t<L>;
@@ -168,7 +168,7 @@ auto gaussian_at(const char* function, const Place& place, Coefficients coeffici
 
 }  // namespace forward_details
 
-/// q(x_t | x_0) as a Gaussian, or one for each sample of a batch. Ho et al. 2020, eq. 4.
+/// q(x_t | x_0) as a Gaussian, or one for each sample of a batch. [ho2020.4]
 template <Levels L, State X>
 auto q_marginal(const L& level, const X& x_0) {
   using Real = level_real_t<L>;
@@ -179,7 +179,7 @@ auto q_marginal(const L& level, const X& x_0) {
       "q_marginal", At{level}, coefficients, [](const auto& c) { return std::array{c.scale}; }, Named{"x_0", x_0});
 }
 
-/// q(x_t | x_s) as a Gaussian, or one for each sample of a batch. Ho et al. 2020, eq. 2.
+/// q(x_t | x_s) as a Gaussian, or one for each sample of a batch. [ho2020.2]
 template <Levels S, Levels T, State X>
 auto q_transition(const S& s, const T& t, const X& x_s) {
   return forward_details::gaussian_at(
@@ -187,7 +187,7 @@ auto q_transition(const S& s, const T& t, const X& x_s) {
       [](const auto& c) { return std::array{c.scale}; }, Named{"x_s", x_s});
 }
 
-/// q(x_s | x_t, x_0) as a Gaussian, or one for each sample of a batch. Ho et al. 2020, eq. 6 and 7.
+/// q(x_s | x_t, x_0) as a Gaussian, or one for each sample of a batch. [ho2020.6] [ho2020.7]
 template <Levels S, Levels T, State X, CompatibleState<X> X0>
 auto q_posterior(const S& s, const T& t, const X& x_t, const X0& x_0) {
   return forward_details::gaussian_at(
@@ -196,7 +196,7 @@ auto q_posterior(const S& s, const T& t, const X& x_t, const X0& x_0) {
 }
 
 /// x_t = signal x_0 + noise eps: a draw of q(x_t | x_0) for eps ~ N(0, I), each sample at its own level if there is a
-/// batch of levels. Ho et al. 2020, eq. 4 and the argument of the network in algorithm 1.
+/// batch of levels. [ho2020.x_t]
 template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
 auto q_sample(const L& level, const X& x_0, const E& eps, Out out = {}) {
   return apply_at(

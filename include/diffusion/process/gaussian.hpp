@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Gaussian<X>: N(mean, variance I) over a state, its samples, log-density and KL divergence.
+// Gaussian<X>: N(mean, variance I) over a state, its samples, log-density, entropy and KL divergence.
 //
 // Use it for what q_marginal, q_transition and q_posterior return, and for the terms of an ELBO. Not for variances that
 // differ between elements.
@@ -39,8 +39,8 @@ S root(const S& variance) {
 
 }  // namespace gaussian_details
 
-/// mean + sqrt(variance) eps for eps ~ N(0, I), a draw of a Gaussian or of each in a GaussianBatch. Kingma & Welling
-/// 2013, section 2.4.
+/// mean + sqrt(variance) eps for eps ~ N(0, I), a draw of a Gaussian or of each in a GaussianBatch.
+/// [kingma2013.reparameterization]
 template <class G, State E, Destination Out = NewState>
   requires CompatibleState<E, decltype(G::mean)>
 auto sample(const G& gaussian, const E& eps, Out out = {}) {
@@ -66,8 +66,17 @@ sum_t<X> log_density(const Gaussian<X>& gaussian, const Y& x) {
   return numerics::round_to<sum_t<X>>(W((d * log(W(2) * numerics::pi<W>() * v) + distance / v) / W(-2)));
 }
 
+/// -E log N(x; mean, variance I) = d log(2 pi e variance) / 2 over its own x, in nats; variance > 0, and negative where
+/// the Gaussian is narrow.
+template <NormedState X>
+sum_t<X> entropy(const Gaussian<X>& gaussian) {
+  using W = numerics::Working<sum_t<X>>;
+  const W d(static_cast<double>(dimension(gaussian.mean))), v(gaussian.variance);
+  return numerics::round_to<sum_t<X>>(W(d * (W(1) + log(W(2) * numerics::pi<W>() * v)) / W(2)));
+}
+
 /// KL(p || q) = (d (r - 1 - log r) + ||mean_p - mean_q||^2 / variance_q) / 2 with r = variance_p / variance_q, in nats;
-/// never negative, variances > 0.
+/// never negative, variances > 0. [kingma2013.kl]
 template <NormedState X>
 sum_t<X> kl_divergence(const Gaussian<X>& p, const Gaussian<X>& q) {
   using W = numerics::Working<sum_t<X>>;

@@ -34,7 +34,7 @@ inline int rounded_quotient(numerics::Limb a, numerics::Limb b, numerics::Limb c
 
 }  // namespace grid_details
 
-/// n of the steps 1..steps, T, T - T/n, T - 2 T/n, ..., rounded: starts at the noisiest, the choice of Lin et al. 2023.
+/// n of the steps 1..steps, T, T - T/n, T - 2 T/n, ..., rounded: starts at the noisiest. [lin2023.table2]
 inline std::vector<int> trailing_steps(int steps, int n) {
   grid_details::require_count("trailing_steps", steps, n);
   std::vector<int> grid;
@@ -44,6 +44,7 @@ inline std::vector<int> trailing_steps(int steps, int n) {
 }
 
 /// n of the steps 1..steps, multiples of floor(T / n) plus 1: ends at step 1, and starts below T unless n = T.
+/// [lin2023.table2]
 inline std::vector<int> leading_steps(int steps, int n) {
   grid_details::require_count("leading_steps", steps, n);
   std::vector<int> grid;
@@ -51,7 +52,7 @@ inline std::vector<int> leading_steps(int steps, int n) {
   return grid;
 }
 
-/// n of the steps 1..steps, evenly from T to 1, both included; T alone for n = 1.
+/// n of the steps 1..steps, evenly from T to 1, both included; T alone for n = 1. [lin2023.table2]
 inline std::vector<int> linspace_steps(int steps, int n) {
   grid_details::require_count("linspace_steps", steps, n);
   if (n == 1) return {steps};
@@ -62,7 +63,7 @@ inline std::vector<int> linspace_steps(int steps, int n) {
 }
 
 /// n of the steps 1..steps, k^2 T / n^2 for k = n, ..., 1, rounded: dense at the clean end. Where that is less than k,
-/// it is k.
+/// it is k. [ddim2020.quadratic]
 inline std::vector<int> quadratic_steps(int steps, int n) {
   grid_details::require_count("quadratic_steps", steps, n);
   std::vector<int> grid;
@@ -75,6 +76,7 @@ inline std::vector<int> quadratic_steps(int steps, int n) {
 }
 
 /// The levels of the given steps, noisiest first, and clean data after them. The steps are strictly decreasing in 1..T.
+/// Transitions and posteriors between them are those of the respaced chain. [nichol2021.respaced]
 template <DiscreteTimeSchedule S>
 auto level_grid(const S& schedule, const std::vector<int>& steps) {
   std::vector<decltype(schedule(0))> levels;

@@ -45,11 +45,11 @@ class NoiseLevel {
   Real alpha_bar() const { return numerics::round_to<Real>(signal_squared_); }
   /// noise^2.
   Real noise_variance() const { return numerics::round_to<Real>(noise_squared_); }
-  /// signal^2 / noise^2, infinite for clean data.
+  /// signal^2 / noise^2, infinite for clean data. [kingma2021.2]
   Real snr() const { return numerics::round_to<Real>(Working(signal_squared_ / noise_squared_)); }
   /// log(signal^2 / noise^2): infinite for clean data, minus infinite for pure noise.
   Real log_snr() const { return numerics::round_to<Real>(working_log_snr()); }
-  /// noise / signal, the sigma of Karras et al. (2022).
+  /// noise / signal, the noise of x_t / signal. [karras2022.sigma]
   Real sigma() const { return numerics::round_to<Real>(Working(sqrt(Working(noise_squared_ / signal_squared_)))); }
   /// What a network is told: t = 0..T for a discrete schedule, t in [0, 1] for a continuous one.
   Real time() const { return time_; }
@@ -69,7 +69,7 @@ class NoiseLevel {
  private:
   Working signal_squared_ = Working(1);
   Working noise_squared_ = Working(0);
-  Working log_snr_ = Working(0);
+  Working log_snr_{};
   Real time_ = Real(0);
   bool has_log_snr_ = false;
 };
@@ -89,8 +89,8 @@ struct LevelReal<NoiseLevel<Real>> {
 template <class L>
 concept Level = requires { typename level_details::LevelReal<L>::type; };
 
-/// A variance preserving level: signal^2 = sigmoid(log_snr), noise^2 = sigmoid(-log_snr). Kingma et al. 2021,
-/// section 3.1. log_snr may be infinite; NaN is an error.
+/// A variance preserving level: signal^2 = sigmoid(log_snr), noise^2 = sigmoid(-log_snr). log_snr may be infinite; NaN
+/// is an error. [kingma2021.4]
 template <class Real = double>
 NoiseLevel<Real> vp_level(std::type_identity_t<Real> log_snr, std::type_identity_t<Real> time = Real(0)) {
   numerics::require(!numerics::is_nan(log_snr), "vp_level", "log_snr", log_snr, "a number");

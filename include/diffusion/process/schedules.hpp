@@ -50,7 +50,7 @@ std::vector<W> multiple_sines(const W& cosine, const W& sine, int turn, int n) {
 
 }  // namespace schedule_details
 
-/// beta_t = beta_first + (t - 1) (beta_last - beta_first) / (T - 1). Ho et al. 2020, section 4. Both betas in (0, 1].
+/// beta_t = beta_first + (t - 1) (beta_last - beta_first) / (T - 1). Both betas in (0, 1]. [ho2020.linear]
 template <class Real = double>
 DiscreteSchedule<Real> linear_schedule(int steps, std::type_identity_t<Real> beta_first = Real(1e-4),
                                        std::type_identity_t<Real> beta_last = Real(0.02)) {
@@ -62,7 +62,7 @@ DiscreteSchedule<Real> linear_schedule(int steps, std::type_identity_t<Real> bet
       steps, [&](int t) { return schedule_details::interpolate(first, last, t - 1, steps - 1); });
 }
 
-/// sqrt(beta_t) linear in t: the schedule of Stable Diffusion. Rombach et al. 2022. Both betas in (0, 1].
+/// sqrt(beta_t) linear in t: the schedule of Stable Diffusion. Both betas in (0, 1]. [rombach2022.scaled_linear]
 template <class Real = double>
 DiscreteSchedule<Real> scaled_linear_schedule(int steps, std::type_identity_t<Real> beta_first = Real(0.00085),
                                               std::type_identity_t<Real> beta_last = Real(0.012)) {
@@ -108,8 +108,8 @@ DiscreteSchedule<Real> warmup_schedule(int steps, double warmup = 0.1,
       steps, [&](int t) { return t > ramp ? last : schedule_details::interpolate(first, last, t - 1, ramp - 1); });
 }
 
-/// beta_t = 1 / (T - t + 1), so that alpha_bar_t = 1 - t / T: the data fades evenly. Sohl-Dickstein et al. 2015; Ho et
-/// al. 2020's code, "jsd". Its last level is pure noise.
+/// beta_t = 1 / (T - t + 1), so that alpha_bar_t = 1 - t / T: the data fades evenly. Ho et al. 2020's code, "jsd".
+/// Its last level is pure noise. [sohldickstein2015.beta]
 template <class Real = double>
 DiscreteSchedule<Real> jensen_shannon_schedule(int steps) {
   using W = numerics::Working<Real>;
@@ -119,7 +119,7 @@ DiscreteSchedule<Real> jensen_shannon_schedule(int steps) {
 }
 
 /// alpha_bar_t = f(t) / f(0), f(t) = cos^2((t / T + offset) / (1 + offset) pi / 2), each beta cut at beta_max.
-/// Nichol & Dhariwal 2021, eq. 17. offset in [0, infinity), beta_max in (0, 1].
+/// offset in [0, infinity), beta_max in (0, 1]. [nichol2021.17]
 template <class Real = double>
 DiscreteSchedule<Real> cosine_schedule(int steps, std::type_identity_t<Real> offset = Real(0.008),
                                        std::type_identity_t<Real> beta_max = Real(0.999)) {
@@ -148,8 +148,8 @@ DiscreteSchedule<Real> cosine_schedule(int steps, std::type_identity_t<Real> off
 }
 
 /// alpha_bar_t falls along a sigmoid: (s(end) - s(start + (end - start) t / T)) / (s(end) - s(start)), s(x) = sigmoid(x
-/// / tau), each beta cut at beta_max. Jabri et al. 2022, algorithm 1 (normalised to alpha_bar_0 = 1). start < end, tau
-/// > 0, all finite.
+/// / tau), each beta cut at beta_max. Normalised to alpha_bar_0 = 1. start < end, tau > 0, all finite.
+/// [jabri2022.sigmoid]
 template <class Real = double>
 DiscreteSchedule<Real> sigmoid_schedule(int steps, std::type_identity_t<Real> start = Real(-3),
                                         std::type_identity_t<Real> end = Real(3),
@@ -201,8 +201,7 @@ DiscreteSchedule<Real> schedule_from_alpha_bars(const std::vector<Real>& alpha_b
 }
 
 /// The signals shifted and scaled so that the last level is pure noise and the first is kept:
-/// signal_t <- (signal_t - signal_T) signal_1 / (signal_1 - signal_T). Lin et al. 2023, algorithm 1. Needs two steps or
-/// more.
+/// signal_t <- (signal_t - signal_T) signal_1 / (signal_1 - signal_T). Needs two steps or more. [lin2023.alg1]
 template <DiscreteTimeSchedule S>
 auto rescale_zero_terminal_snr(const S& schedule) {
   using Real = typename level_details::LevelReal<decltype(schedule(0))>::type;

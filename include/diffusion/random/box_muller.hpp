@@ -51,7 +51,7 @@ NormalPair<F> on_circle(Ieee<F> radius, std::uint32_t quadrant, Ieee<F> t, const
 
 }  // namespace box_muller_details
 
-/// Normals from 2 x 32 bits.
+/// Normals from 2 x 32 bits. [boxmuller1958.transform]
 inline NormalPair<float> box_muller(std::uint32_t radius_bits, std::uint32_t angle_bits) noexcept {
   using namespace box_muller_details;
   using Real = Ieee<float>;

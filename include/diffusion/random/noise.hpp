@@ -18,6 +18,12 @@
 
 namespace diffusion {
 
+/// noise(k, x): standard normals for step k, shaped like x.
+template <class N, class X>
+concept NoiseSource = requires(N& noise, int k, const value_t<X>& x) {
+  { noise(k, x) } -> CompatibleState<X>;
+};
+
 namespace noise_details {
 
 inline PhiloxCounter block(std::uint64_t seed, std::uint32_t stream, std::uint32_t step, std::uint64_t index) noexcept {

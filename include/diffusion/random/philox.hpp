@@ -16,8 +16,7 @@ namespace diffusion {
 using PhiloxCounter = std::array<std::uint32_t, 4>;
 using PhiloxKey = std::array<std::uint32_t, 2>;
 
-/// Ten rounds of a multiplication of two of the words and a swap, the key stepped between rounds. Salmon et al.,
-/// section 3.3.
+/// Ten rounds of a multiplication of two of the words and a swap, the key stepped between rounds. [salmon2011.philox]
 constexpr PhiloxCounter philox4x32(PhiloxCounter counter, PhiloxKey key) noexcept {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t(0xD2511F53) * counter[0], p1 = std::uint64_t(0xCD9E8D57) * counter[2];

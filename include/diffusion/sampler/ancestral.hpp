@@ -9,31 +9,10 @@
 // Source: Ho et al. 2020, section 3.2 and algorithm 2.
 #pragma once
 
+#include "../process/step_variance.hpp"
 #include "sample.hpp"
 
 namespace diffusion {
-
-/// beta_tilde_t, the variance of q(x_s | x_t, x_0): right for data that are a point. Ho et al. 2020, eq. 7.
-struct PosteriorVariance {
-  template <class Real>
-  numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
-    return forward_details::transition("PosteriorVariance", s, t).variance / t.working_noise_squared() *
-           s.working_noise_squared();
-  }
-};
-
-/// beta_t, the variance of q(x_t | x_s): right for data that are N(0, I). Ho et al. 2020, section 3.2.
-struct TransitionVariance {
-  template <class Real>
-  numerics::Working<Real> operator()(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
-    return forward_details::transition("TransitionVariance", s, t).variance;
-  }
-};
-
-/// A variance of the reverse step, from the two levels; in Real or in its working precision.
-template <class V, class Real = double>
-concept StepVariance =
-    requires(const V& variance, const NoiseLevel<Real>& level) { numerics::Working<Real>(variance(level, level)); };
 
 /// x_s = x0 x_0_hat + xt x_t + noise z.
 template <class Real>
@@ -48,10 +27,11 @@ StepCoefficients<Real> coefficients(const char* function, const NoiseLevel<Real>
                                     const V& variance) {
   using W = numerics::Working<Real>;
   const auto mean = forward_details::posterior_mean(forward_details::transition(function, s, t), s, t);
-  if (s.working_noise_squared() == W(0)) return {mean.x0, mean.xt, Real(0)};
+  const Real x0 = numerics::round_to<Real>(mean.x0), xt = numerics::round_to<Real>(mean.xt);
+  if (s.working_noise_squared() == W(0)) return {x0, xt, Real(0)};
   const W v(variance(s, t));
   if (!(v >= W(0))) numerics::require(false, function, "variance", numerics::round_to<Real>(v), "a number >= 0");
-  return {mean.x0, mean.xt, numerics::round_to<Real>(W(sqrt(v)))};
+  return {x0, xt, numerics::round_to<Real>(W(sqrt(v)))};
 }
 
 template <class V>
@@ -82,7 +62,7 @@ auto ancestral_coefficients(const L& s, const L& t, const V& variance = {}) {
 }
 
 /// One draw of p(x_s | x_t): x_s = x0 x_0_hat + xt x_t + sqrt(variance) z, for z ~ N(0, I), with the variance of the
-/// posterior or another one. Ho et al. 2020, algorithm 2, line 4.
+/// posterior or another one. [ho2020.alg2] [kingma2021.9]
 template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState>
 auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {}) {
   return apply_at("ancestral_step", Between{s, t}, ancestral_details::row(PosteriorVariance{}), out, Named{"x_t", x_t},

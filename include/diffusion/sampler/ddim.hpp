@@ -34,14 +34,14 @@ StepCoefficients<Real> coefficients(const char* function, const NoiseLevel<Real>
 }  // namespace ddim_details
 
 /// x_s = signal_s x_0_hat + sqrt(noise_s^2 - sigma^2) eps_hat + sigma z, eps_hat = (x_t - signal_t x_0_hat) / noise_t,
-/// written by x_0_hat, x_t and z; sigma = eta times the root of the posterior variance. Song et al. 2020, eq. 12
-/// and 16. eta >= 0, and not so large that sigma exceeds noise_s.
+/// written by x_0_hat, x_t and z; sigma = eta times the root of the posterior variance. [ddim2020.7] [ddim2020.16]
+/// eta >= 0, and not so large that sigma exceeds noise_s.
 template <Level L>
 auto ddim_coefficients(const L& s, const L& t, const std::type_identity_t<level_real_t<L>>& eta) {
   return ddim_details::coefficients("ddim_coefficients", s, t, eta);
 }
 
-/// One DDIM step from level t to s. Song et al. 2020, eq. 12.
+/// One DDIM step from level t to s. [ddim2020.12]
 template <Levels S, Levels T, State X, CompatibleState<X> X0, std::convertible_to<level_real_t<S>> Eta,
           CompatibleState<X> Z, Destination Out = NewState>
 auto ddim_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Eta& eta, const Z& z, Out out = {}) {

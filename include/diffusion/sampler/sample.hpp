@@ -10,14 +10,9 @@
 #pragma once
 
 #include "../model/denoiser.hpp"
+#include "../random/noise.hpp"
 
 namespace diffusion {
-
-/// noise(k, x): standard normals for step k, shaped like x.
-template <class N, class X>
-concept NoiseSource = requires(N& noise, int k, const value_t<X>& x) {
-  { noise(k, x) } -> CompatibleState<X>;
-};
 
 struct NoHistory {};
 
@@ -68,22 +63,15 @@ struct NoObserver {
 
 /// Takes x from levels.front() to levels.back(), one sampler step from each level to the next; returns x there, or
 /// where the observer stopped. levels: noisiest first, strictly cleaner from one to the next, at least one. noise(k, x)
-/// is called for step k only if the step needs noise, which none does that ends at clean data. Ho et al. 2020,
-/// algorithm 2.
+/// is called for step k only if the step needs noise, which none does that ends at clean data. [ho2020.alg2]
 template <class S, State X, class D, LevelBatch L, NoiseSource<X> N, class Observer = NoObserver>
   requires Denoiser<D, X, L> && Sampler<S, D, X, L>
 value_t<X> sample(const S& sampler, D&& denoiser, const L& levels, const X& x_start, N&& noise,
                   Observer&& observer = {}) {
   using V = value_t<X>;
   using Real = level_real_t<L>;
+  require_noisiest_first("sample", levels);
   const std::size_t count = std::size(levels);
-  numerics::require(count >= 1, "sample", "levels.size()", count, "at least one level");
-  for (std::size_t k = 0; k + 1 < count; ++k) {
-    const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
-    if (!(t.working_signal_squared() * s.working_noise_squared() <
-          s.working_signal_squared() * t.working_noise_squared()))
-      numerics::require(false, "sample", "levels: a log-SNR", s.log_snr(), "more than the one before: noisiest first");
-  }
   if constexpr (requires { requires prediction_t<D>::needs_signal; })
     numerics::require(levels[0].working_signal_squared() > numerics::Working<Real>(0), "sample", "levels: a signal",
                       levels[0].signal(), "more than 0 for a prediction of noise or score: predict v or x_0");

@@ -74,4 +74,34 @@ numerics::Working<sum_t<X>> squared_distance(const char* function, const Named<X
   }
 }
 
+/// ||row[0] first + row[1] rest + ...||^2, in working precision for a scalar; for arrays the row is rounded to the type
+/// of sums, in which the elements are combined and summed. Errors name `function`.
+template <class W, std::size_t terms, NormedState X, CompatibleState<X>... Rest>
+numerics::Working<sum_t<X>> combined_squared_norm(const char* function, const std::array<W, terms>& row,
+                                                  const Named<X>& first, const Named<Rest>&... rest) {
+  static_assert(terms == 1 + sizeof...(Rest));
+  using S = sum_t<X>;
+  using Result = numerics::Working<S>;
+  const auto combined = []<class T>(const std::array<T, terms>& c, const std::array<T, terms>& x) {
+    T sum = c[0] * x[0];
+    for (std::size_t j = 1; j < terms; ++j) sum = sum + c[j] * x[j];
+    return T(sum * sum);
+  };
+  if constexpr (StoredState<X>) {
+    using V = value_t<X>;
+    std::array<S, terms> c{};
+    for (std::size_t j = 0; j < terms; ++j) c[j] = numerics::round_to<S>(row[j]);
+    const auto sum = [&](const auto& view, const auto&... views) {
+      (state_details::require_like<V>(function, first, view.size(), rest, views.size()), ...);
+      return state_details::pairwise_sum<S>(0, view.size(), [&](std::size_t i) {
+        return combined(c, std::array<S, terms>{S(view.data()[i]), S(views.data()[i])...});
+      });
+    };
+    return Result(sum(state_traits<V>::view(first.state), state_traits<V>::view(rest.state)...));
+  } else {
+    return combined(std::array<Result, terms>(row),
+                    std::array<Result, terms>{Result(first.state), Result(static_cast<const X&>(rest.state))...});
+  }
+}
+
 }  // namespace diffusion

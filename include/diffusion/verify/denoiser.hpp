@@ -49,9 +49,9 @@ Report verify(D&& denoiser, const L& levels, const X& x_0, N&& noise) {
   verify_details::Identity<Real> finite{"the estimate is finite", "ho2020.15"};
   verify_details::Identity<Real> sampled{"x_t from the estimates of x_0 and noise", "ho2020.4"};
   verify_details::Identity<Real> by_noise{"x_0 by the noise", "ho2020.15"};
-  verify_details::Identity<Real> by_v{"x_0 by v", "salimans2022.v"};
-  verify_details::Identity<Real> noise_by_v{"noise by v", "salimans2022.v"};
-  verify_details::Identity<Real> by_score{"x_0 by the score", "song2021.score"};
+  verify_details::Identity<Real> by_v{"x_0 by v", "salimans2022.x_by_v"};
+  verify_details::Identity<Real> noise_by_v{"noise by v", "salimans2022.noise_by_v"};
+  verify_details::Identity<Real> by_score{"x_0 by the score", "luo2022.151"};
   constexpr double roundings = 10;
   for (std::size_t k = 0; k < count; ++k) {
     const NoiseLevel<Real>& level = levels[k];

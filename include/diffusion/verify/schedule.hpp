@@ -53,7 +53,7 @@ namespace verify_details {
 template <class Real>
 struct LevelIdentities {
   using W = numerics::Working<Real>;
-  Identity<Real> monotone{"SNR falls from level to level", "kingma2021.snr"};
+  Identity<Real> monotone{"SNR falls from level to level", "kingma2021.2"};
   Identity<Real> mean{"composition: scale signal_s = signal_t", "ho2020.4"};
   Identity<Real> variance{"composition: scale^2 noise_s^2 + variance", "ho2020.4"};
   Identity<Real> precision{"Bayes: precisions add", "ho2020.7"};
@@ -64,7 +64,7 @@ struct LevelIdentities {
   Identity<Real> joint{"transition and posterior: one covariance", "ho2020.6"};
   Identity<Real> noise_xt{"noise form: weight of x_t", "ho2020.11"};
   Identity<Real> noise_eps{"noise form: weight of the noise", "ho2020.11"};
-  Identity<Real> telescoping{"KL terms add up to (SNR_1 - SNR_T) / 2", "kingma2021.snr_difference"};
+  Identity<Real> telescoping{"KL terms add up to (SNR_1 - SNR_T) / 2", "kingma2021.13"};
   W kl_sum = W(0), snr_first = W(0);
 
   static W snr(const NoiseLevel<Real>& level) { return level.working_signal_squared() / level.working_noise_squared(); }
@@ -191,7 +191,7 @@ Report verify(const S& schedule, int n, double slack = 1) {
   numerics::require(n >= 1, "verify", "n", n, "at least 1");
   Report report;
   verify_details::LevelIdentities<Real> identities;
-  verify_details::Identity<Real> inverse{"time_at inverts the schedule", "song2021.vp"};
+  verify_details::Identity<Real> inverse{"time_at inverts the schedule", "song2021.33"};
   identities.snr_first = identities.snr(schedule(Real(0)));
   for (int k = 0; k < n; ++k) {
     const Real t = Real(k + 1) / Real(n);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A small residual network on column batches, written with Eigen: forward, backward and Adam in one file.
 //
-// Input: the noisy image, a sinusoidal embedding of the time and a label (or none). Output: 64 numbers a sample,
-// whatever the training target says they are. The library knows nothing of it.
+// Input: the noisy image, a sinusoidal embedding of the time and a label (or none). Output: as many numbers a sample as
+// the image has pixels, whatever the training target says they are. The library knows nothing of it. A toy: images of
+// more than some hundred pixels want convolutions.
 #pragma once
 
 #include <Eigen/Core>
@@ -12,7 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace digits {
+namespace examples {
 
 /// A weight matrix with its gradient, Adam moments and running average.
 struct Parameter {
@@ -28,10 +29,10 @@ struct Parameter {
 
 class Network {
  public:
-  static constexpr int image = 64, frequencies = 16, labels = 11, input = image + 2 * frequencies + labels;
-  static constexpr int no_label = labels - 1;
+  static constexpr int frequencies = 16;
 
-  Network(int width, int blocks, std::uint64_t seed) {
+  /// Labels are 0..classes-1, and `classes` itself for none.
+  Network(int image, int classes, int width, int blocks, std::uint64_t seed) : image_(image), classes_(classes) {
     std::uint32_t stream = 0;
     const auto add = [&](int rows, int columns, double gain) {
       const auto scale = static_cast<float>(gain / std::sqrt(double(columns)));
@@ -39,7 +40,7 @@ class Network {
       parameters_.back().value.rightCols(1).setZero();
       parameters_.back().average = parameters_.back().value;
     };
-    add(width, input, 1);
+    add(width, input(), 1);
     for (int k = 0; k < blocks; ++k) {
       add(width, width, 1.4);
       add(width, width, 0.3);
@@ -89,6 +90,7 @@ class Network {
     }
   }
 
+  int no_label() const { return classes_; }
   long parameter_count() const {
     long count = 0;
     for (const Parameter& p : parameters_) count += static_cast<long>(p.value.size());
@@ -96,6 +98,8 @@ class Network {
   }
 
  private:
+  int input() const { return image_ + 2 * frequencies + classes_ + 1; }
+
   static Eigen::MatrixXf silu(const Eigen::MatrixXf& x) { return (x.array() / (1 + (-x.array()).exp())).matrix(); }
   static Eigen::MatrixXf silu_slope(const Eigen::MatrixXf& x) {
     const Eigen::ArrayXXf s = 1 / (1 + (-x.array()).exp());
@@ -118,16 +122,16 @@ class Network {
     const auto weight = [&](std::size_t p) -> const Eigen::MatrixXf& {
       return average ? parameters_[p].average : parameters_[p].value;
     };
-    Eigen::MatrixXf in = Eigen::MatrixXf::Zero(input, x_t.cols());
-    in.topRows(image) = x_t;
+    Eigen::MatrixXf in = Eigen::MatrixXf::Zero(input(), x_t.cols());
+    in.topRows(image_) = x_t;
     for (Eigen::Index j = 0; j < x_t.cols(); ++j) {
       const auto k = static_cast<std::size_t>(j);
       for (int f = 0; f < frequencies; ++f) {
         const float angle = std::numbers::pi_v<float> * time[k] * std::exp2(0.5f * float(f) - 1);
-        in(image + 2 * f, j) = std::sin(angle);
-        in(image + 2 * f + 1, j) = std::cos(angle);
+        in(image_ + 2 * f, j) = std::sin(angle);
+        in(image_ + 2 * f + 1, j) = std::cos(angle);
       }
-      in(image + 2 * frequencies + label[k], j) = 1;
+      in(image_ + 2 * frequencies + label[k], j) = 1;
     }
     kept.clear();
     kept.push_back(in);
@@ -142,9 +146,10 @@ class Network {
     return apply(weight(parameters_.size() - 1), x);
   }
 
+  int image_, classes_;
   std::vector<Parameter> parameters_;
   std::vector<Eigen::MatrixXf> kept_;
   long updates_ = 0;
 };
 
-}  // namespace digits
+}  // namespace examples

@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-namespace digits {
+namespace examples {
 
 class Progress {
  public:
@@ -38,4 +38,4 @@ class Progress {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), shown_{};
 };
 
-}  // namespace digits
+}  // namespace examples

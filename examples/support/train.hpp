@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Algorithm 1 for the network of these examples, and the trained network as a denoiser.
+//
+// Source: Ho et al. 2020, algorithm 1; the target is v (Salimans & Ho 2022).
+#pragma once
+
+#include <chrono>
+#include <diffusion/ddpm.hpp>
+#include <diffusion/eigen.hpp>
+#include <numbers>
+
+#include "network.hpp"
+#include "progress.hpp"
+
+namespace examples {
+
+using Clock = std::chrono::steady_clock;
+inline double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// How long to train: a number of updates, which gives the same network on every run, or a time.
+struct Plan {
+  int updates = 0;  // 0: until the time is over
+  double seconds = 60;
+  int batch = 128;
+  std::uint64_t seed = 1;
+};
+
+struct Trained {
+  long updates;
+  double loss;  // a running mean of the last ones
+};
+
+/// Trains on the columns of `images`; every tenth is shown without its label.
+inline Trained train(Network& network, const Eigen::ArrayXXf& images, const std::vector<int>& labels,
+                     const diffusion::DiscreteSchedule<double>& schedule, const Plan& plan) {
+  const auto count = static_cast<std::uint64_t>(images.cols());
+  const auto batch = static_cast<std::size_t>(plan.batch);
+  const diffusion::NormalNoise noise{.seed = plan.seed, .stream = 1};
+  Progress progress("training");
+  const auto start = Clock::now();
+  double smooth = 1;
+  Eigen::ArrayXXf x_0(images.rows(), plan.batch);
+  std::vector<int> shown(batch);
+  std::vector<float> times(batch);
+  for (int step = 0;; ++step) {
+    const double done = plan.updates > 0 ? double(step) / plan.updates : since(start) / plan.seconds;
+    char note[64];
+    std::snprintf(note, sizeof note, "step %d  loss %.4f", step, smooth);
+    progress.show(std::min(done, 1.0), note);
+    if (done >= 1) return {step, smooth};
+    for (std::size_t k = 0; k < batch; ++k) {
+      const auto bits =
+          diffusion::philox4x32({std::uint32_t(k), std::uint32_t(step), 0, 2}, {std::uint32_t(plan.seed), 0});
+      const auto pick = static_cast<std::size_t>(std::uint64_t(bits[0]) * count >> 32);
+      x_0.col(Eigen::Index(k)) = images.col(Eigen::Index(pick));
+      shown[k] = bits[1] % 10 == 0 ? network.no_label() : labels[pick];
+    }
+    const auto sample = diffusion::training_batch(diffusion::VPrediction{}, schedule, batch, x_0, noise, step);
+    for (std::size_t k = 0; k < batch; ++k) times[k] = static_cast<float>(sample.levels[k].time() / schedule.steps());
+    const Eigen::MatrixXf output = network.forward(sample.x_t.matrix(), times, shown);
+    const double loss = diffusion::simple_loss(output, sample.target);
+    network.backward(2.0f / float(output.size()) * (output - sample.target.matrix()));
+    const double warm_up = std::min(1.0, (step + 1) / 100.0), decay = (1 + std::cos(std::numbers::pi * done)) / 2;
+    network.update(static_cast<float>(2e-3 * warm_up * decay));
+    smooth += 0.01 * (loss - smooth);
+  }
+}
+
+/// The network as a denoiser, of one label for all columns or of one a column.
+inline auto denoiser(const Network& network, std::vector<int> labels, int steps) {
+  return diffusion::predicts_v(
+      [&network, labels = std::move(labels), steps](const Eigen::ArrayXXf& x_t, const auto& level) -> Eigen::ArrayXXf {
+        const auto count = static_cast<std::size_t>(x_t.cols());
+        const std::vector<float> time(count, static_cast<float>(level.time() / steps));
+        const std::vector<int> same(labels.size() == 1 ? count : 0, labels.front());
+        return network(x_t.matrix(), time, same.empty() ? labels : same).array();
+      });
+}
+
+}  // namespace examples
