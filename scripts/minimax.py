@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the polynomial coefficients of include/diffusion/random/box_muller.hpp (needs Debian's python3-mpmath).
+"""Prints the polynomial coefficients of random/box_muller.hpp and of numerics/normal.hpp, both in include/diffusion.
+
+It needs Debian's python3-mpmath.
 
 Each is the polynomial of its degree that interpolates the function in Chebyshev points with 60 digits, rounded to the
 type; the error that is left, relative to the whole function, is printed beside it.
 """
-from mpmath import mp, mpf, matrix, lu_solve, cos, sin, pi, log, sqrt, atanh, nstr
+from mpmath import mp, mpf, matrix, lu_solve, cos, sin, pi, exp, log, sqrt, atanh, erfc, nstr
 import struct
 
 mp.dps = 60
@@ -50,6 +52,11 @@ def cosine(z):
     return cos(pi * sqrt(z) / 2)
 
 
+def scaled_mills_ratio(t):  # (x + 4) (1 - Phi(x)) / phi(x) at x = 4 (1 + t) / (1 - t)
+    x = 4 * (1 + t) / (1 - t)
+    return (x + 4) * sqrt(pi / 2) * exp(x * x / 2) * erfc(x / sqrt(mpf(2)))
+
+
 if __name__ == "__main__":
     low, high = sqrt(mpf(1) / 2) - 1, sqrt(mpf(2)) - 1
     s_max = (high / (2 + high))**2
@@ -61,3 +68,5 @@ if __name__ == "__main__":
          lambda z, p: relative(2 * sqrt(z) + sqrt(z)**3 * p, 2 * atanh(sqrt(z))))
     show("double sine", sine, mpf(0), mpf(1) / 4, 7, float, lambda z, p: relative(p, sine(z)))
     show("double cosine", cosine, mpf(0), mpf(1) / 4, 8, float, lambda z, p: relative(p, cosine(z)))
+    show("double Mills' ratio", scaled_mills_ratio, mpf(-1), mpf(1), 24, float,
+         lambda t, p: relative(p, scaled_mills_ratio(t)))

@@ -3,6 +3,7 @@
 #include <diffusion/eigen.hpp>
 
 #include <diffusion/ddpm.hpp>
+#include <diffusion/model/exact.hpp>
 
 #include "support/catch.hpp"
 #include "support/message.hpp"
@@ -88,6 +89,35 @@ TEST_CASE("noise counts elements column by column in either order", "[eigen]") {
       noise(0, Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>(5, 7));
   REQUIRE(a == b);
   REQUIRE(noise(0, Eigen::MatrixXf(5, 3)) == a.leftCols(3));  // fewer samples, the same numbers
+}
+
+TEST_CASE("exact denoisers take each column for a sample of the shape of a mean", "[eigen][exact]") {
+  const std::vector<Eigen::ArrayXf> means{Eigen::ArrayXf::LinSpaced(3, -1, 1), Eigen::ArrayXf::LinSpaced(3, 2, 0)};
+  const GaussianMixtureDenoiser denoiser(Eigen::ArrayXd::Ones(2).eval(), means, Eigen::ArrayXd::Zero(2).eval());
+  static_assert(std::same_as<decltype(denoiser), const GaussianMixtureDenoiser<Eigen::ArrayXf>>);
+  static_assert(Denoiser<decltype(denoiser), Eigen::ArrayXXf> && !Denoiser<decltype(denoiser), Eigen::ArrayXXd>);
+  const Eigen::ArrayXXf x = Eigen::ArrayXXf::Random(3, 4);
+  const Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = x;
+  const auto schedule = linear_schedule(1000);
+  const std::vector<NoiseLevel<double>> levels{schedule(0), schedule(10), schedule(500), schedule(1000)};
+  const Eigen::ArrayXXf estimate = denoiser(x, level), at_levels = denoiser(x, levels);
+  for (int k = 0; k < 4; ++k) {
+    REQUIRE((estimate.col(k) == denoiser(x.col(k), level)).all());
+    REQUIRE((at_levels.col(k) == denoiser(Eigen::ArrayXf(x.col(k)), levels[std::size_t(k)])).all());
+  }
+  REQUIRE((denoiser(rows, level) == estimate).all());
+  REQUIRE((denoiser(rows, levels) == at_levels).all());
+  REQUIRE((denoiser(x + 0, level) == estimate).all());
+  REQUIRE(denoiser.log_density(rows, levels) == denoiser.log_density(x, levels));
+  REQUIRE(message([&] { return denoiser(Eigen::ArrayXXf::Zero(4, 3).eval(), level); }) ==
+          "diffusion::GaussianMixtureDenoiser: x_t has 12 elements, expected 3, as the mean, or a batch of samples of "
+          "its shape");
+  // a mean of two dimensions, in either order
+  const Eigen::MatrixXd mean = Eigen::MatrixXd::Random(2, 3), y = Eigen::MatrixXd::Random(2, 3);
+  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> y_rows = y;
+  const GaussianDenoiser gaussian(mean, 0.5 * mean.cwiseAbs());
+  REQUIRE(gaussian(y_rows, level) == gaussian(y, level));
+  REQUIRE(gaussian.score(y_rows, level) == gaussian.score(y, level));
 }
 
 static_assert(!State<Eigen::ArrayXi>);

@@ -3,6 +3,7 @@
 #include <diffusion/xtensor.hpp>
 
 #include <diffusion/ddpm.hpp>
+#include <diffusion/model/exact.hpp>
 #if __has_include(<xtensor/views/xview.hpp>)
 #include <xtensor/views/xview.hpp>
 #else
@@ -79,6 +80,24 @@ TEST_CASE("shapes and orders that do not fit are named, and nothing is written",
           "diffusion::into: out is a view whose elements are not contiguous");
   REQUIRE(xt::allclose(columns, xt::zeros<double>({2, 3})));
   REQUIRE(xt::allclose(large, xt::zeros<double>({4, 5})));
+}
+
+TEST_CASE("exact denoisers take each index of the first axis for a sample", "[xtensor][exact]") {
+  const std::vector<xt::xtensor<double, 2>> means{{{-1, 0, 1}, {2, 1, 0}}, {{1, 1, 1}, {0, 0, 3}}};
+  const GaussianMixtureDenoiser denoiser(std::vector<double>{1, 2}, means, std::vector<double>{0.5, 0});
+  const xt::xtensor<double, 3> x{{{0, 1, 0}, {1, 0, 2}}, {{1, 1, 0}, {0, 0, 2}}, {{-1, 0, 1}, {1, 1, 1}}};
+  const xt::xtensor<double, 3, xt::layout_type::column_major> columns = x;
+  static_assert(Denoiser<decltype(denoiser), xt::xtensor<double, 3>> && Denoiser<decltype(denoiser), Columns>);
+  const auto schedule = linear_schedule(1000);
+  const std::vector<NoiseLevel<double>> levels{schedule(10), schedule(500), schedule(1000)};
+  const xt::xtensor<double, 3> estimate = denoiser(x, level), at_levels = denoiser(x, levels);
+  for (std::size_t k = 0; k < 3; ++k) {
+    const xt::xtensor<double, 2> sample = xt::view(x, k);
+    REQUIRE((xt::view(estimate, k) == denoiser(sample, level)));
+    REQUIRE((xt::view(at_levels, k) == denoiser(xt::view(x, k), levels[k])));
+  }
+  REQUIRE(xt::allclose(denoiser(columns, level), estimate, 1e-14));
+  REQUIRE(xt::allclose(denoiser(columns, levels), at_levels, 1e-14));
 }
 
 static_assert(!State<xt::xarray<int>>);

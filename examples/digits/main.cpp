@@ -17,7 +17,7 @@ using examples::Network;
 struct Options {
   std::string data = DIGITS_DATA, out = "pictures";
   double seconds = 60;
-  int steps = 1000, batch = 128, width = 384, blocks = 2;
+  int updates = 0, steps = 1000, batch = 128, width = 384, blocks = 2;
   std::uint64_t seed = 1;
 };
 
@@ -87,41 +87,52 @@ Nearest nearest(const digits::Data& data, const Eigen::ArrayXf& x, Eigen::Index 
   return {index, std::sqrt(least)};
 }
 
-/// Halfway between pairs of digits with different labels: how far from the data the blend of the pixels is, how far
-/// what the network makes of the blend of the noises, and what digit that is.
+/// What the columns are like: how far from the nearest digit of the data, and how often that has another label than
+/// both of the pair which the column is halfway between.
+void print_halfway(const char* what, const digits::Data& data, const Eigen::ArrayXXf& columns,
+                   const std::vector<std::pair<int, int>>& pairs) {
+  double distance = 0;
+  int third = 0;
+  for (Eigen::Index k = 0; k < columns.cols(); ++k) {
+    const Nearest digit = nearest(data, columns.col(k));
+    const int label = data.labels[std::size_t(digit.index)];
+    const auto& [from, to] = pairs[std::size_t(k)];
+    distance += double(digit.distance) / double(columns.cols());
+    third += label != from && label != to ? 1 : 0;
+  }
+  std::printf("           %-34s %6.2f %10zu %8d\n", what, distance, pairs.size() - std::size_t(third), third);
+}
+
+// [halfway]
+/// Halfway between pairs of digits with different labels: by the pixels, and by the noises that they are walked to.
 template <class D>
 void report_halfway(const D& unlabelled, const examples::Levels& levels, const digits::Data& data) {
-  constexpr int pairs = 200;
-  Eigen::ArrayXXf from(digits::pixels, pairs), to(digits::pixels, pairs);
-  std::vector<std::pair<int, int>> labels;
+  constexpr std::size_t most = 200;
+  std::vector<Eigen::Index> from, to;
+  std::vector<std::pair<int, int>> pairs;
   double real = 0;
-  for (Eigen::Index a = 0, b = data.images.cols() - 1; labels.size() < pairs && a < b; ++a, --b) {
-    const int label_a = data.labels[std::size_t(a)], label_b = data.labels[std::size_t(b)];
-    if (label_a == label_b) continue;
-    from.col(Eigen::Index(labels.size())) = data.images.col(a);
-    to.col(Eigen::Index(labels.size())) = data.images.col(b);
-    labels.emplace_back(label_a, label_b);
+  for (Eigen::Index a = 0, b = data.images.cols() - 1; pairs.size() < most && a < b; ++a, --b) {
+    const std::pair labels{data.labels[std::size_t(a)], data.labels[std::size_t(b)]};
+    if (labels.first == labels.second) continue;
+    from.push_back(a);
+    to.push_back(b);
+    pairs.push_back(labels);
     real += double(nearest(data, data.images.col(a), a).distance);
   }
-  const auto count = static_cast<Eigen::Index>(labels.size());
-  const auto ways = examples::ways(unlabelled, levels, from.leftCols(count), to.leftCols(count), 3);
-  double blended = 0, walked = 0;
-  int third = 0;
-  for (Eigen::Index k = 0; k < count; ++k) {
-    const Nearest digit = nearest(data, ways.walked.col(3 * k + 1));
-    const int label = data.labels[std::size_t(digit.index)];
-    const auto& ends = labels[std::size_t(k)];
-    third += label != ends.first && label != ends.second ? 1 : 0;
-    walked += double(digit.distance);
-    blended += double(nearest(data, ways.blended.col(3 * k + 1)).distance);
-  }
-  std::printf(
-      "halfway    of %td pairs of digits: the nearest digit of the data is at %.2f from the blend of the pixels,\n"
-      "           at %.2f from what the blend of the noises becomes (from a digit of the data %.2f);\n"
-      "           that is one of the pair %td times, a third digit %d times; to noise and back errs by %.3f\n",
-      count, blended / double(count), walked / double(count), real / double(count), count - third, third,
-      ways.return_error);
+  const auto ways = examples::ways(unlabelled, levels, data.images(Eigen::all, from), data.images(Eigen::all, to), 3);
+  const auto middle = [](const Eigen::ArrayXXf& way) {
+    return Eigen::ArrayXXf(way(Eigen::all, Eigen::seq(1, Eigen::last, 3)));
+  };
+  std::printf("halfway    of %zu pairs of digits, the nearest   is at   one of the pair  a third\n", pairs.size());
+  std::printf("           %-34s %6.2f\n", "from a digit of the data, another", real / double(pairs.size()));
+  print_halfway("from the blend of the pixels", data, middle(ways.blended), pairs);
+  print_halfway("from where the noises' arc leads", data, middle(ways.by_arc), pairs);
+  print_halfway("from where their segment leads", data, middle(ways.straight), pairs);
+  print_halfway("from where a blend at T / 2 leads", data, middle(ways.halfway), pairs);
+  std::printf("           to noise and back errs by %.3f a pixel; the noises' size is %.3f a pixel\n",
+              ways.return_error, ways.noise_size);
 }
+// [halfway]
 
 int run(const Options& options) {
   const auto start = examples::Clock::now();
@@ -129,8 +140,9 @@ int run(const Options& options) {
   const digits::Data data = digits::load(options.data);
   const auto schedule = diffusion::cosine_schedule(options.steps);
   Network network(digits::pixels, digits::classes, options.width, options.blocks, options.seed);
-  const auto trained = examples::train(network, data.images, data.labels, schedule,
-                                       {.seconds = options.seconds, .batch = options.batch, .seed = options.seed});
+  const auto trained = examples::train(
+      network, data.images, data.labels, schedule,
+      {.updates = options.updates, .seconds = options.seconds, .batch = options.batch, .seed = options.seed});
   const Eigen::ArrayXXf samples = sample_all(network, schedule, options.seed);
   examples::write_png(options.out + "/samples.png", samples, 10);
   examples::write_png(options.out + "/forward.png", forward_strip(data.images.col(9), schedule), 11);
@@ -152,9 +164,9 @@ int run(const Options& options) {
   constexpr int points = 11;
   const auto ways =
       examples::ways(unlabelled, levels, first_of(data, {0, 1, 3, 4}), first_of(data, {6, 7, 5, 9}), points);
-  Eigen::ArrayXXf rows(digits::pixels, 2 * ways.walked.cols());
-  for (Eigen::Index k = 0; k < ways.walked.cols(); k += points)
-    rows.middleCols(2 * k, 2 * points) << ways.blended.middleCols(k, points), ways.walked.middleCols(k, points);
+  Eigen::ArrayXXf rows(digits::pixels, 2 * ways.by_arc.cols());
+  for (Eigen::Index k = 0; k < ways.by_arc.cols(); k += points)
+    rows.middleCols(2 * k, 2 * points) << ways.blended.middleCols(k, points), ways.by_arc.middleCols(k, points);
   examples::write_png(options.out + "/between.png", rows, points);
   report_halfway(unlabelled, levels, data);
   std::printf("pictures   %s/samples.png, forward.png, reverse.png, between.png\n", options.out.c_str());
@@ -172,6 +184,9 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "how long to train")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 86400.0));
+  app.add_option("--updates", options.updates, "steps of training, which give the same network again; 0 for --seconds")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000000));
   app.add_option("--steps", options.steps, "T, the length of the chain")
       ->capture_default_str()
       ->check(CLI::Range(10, 100000));

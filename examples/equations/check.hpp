@@ -31,6 +31,14 @@ struct Check {
 
 inline double to_double(const W& x) { return x.round_to<double>(); }
 
+/// What a witness says, in the manner of printf.
+template <class... Values>
+std::string text(const char* format, Values... values) {
+  char out[160];
+  std::snprintf(out, sizeof out, format, values...);
+  return out;
+}
+
 /// Collects the cases of one equation.
 class Cases {
  public:
@@ -60,11 +68,9 @@ class Cases {
     if (!(residual > outcome_.residual) && !(outcome_.holds && !holds)) return;
     outcome_.residual = residual;
     if (holds) return;
-    char text[160];
-    std::snprintf(text, sizeof text, "%s%s%.6g against %.6g", where.c_str(), where.empty() ? "" : ": ", to_double(left),
-                  to_double(right));
     outcome_.holds = false;
-    outcome_.witness = text;
+    outcome_.witness =
+        text("%s%s%.6g against %.6g", where.c_str(), where.empty() ? "" : ": ", to_double(left), to_double(right));
   }
   Outcome outcome_;
   long count_ = 0;

@@ -9,6 +9,7 @@
 #include "intuitions.hpp"
 #include "joint.hpp"
 #include "note.hpp"
+#include "walk.hpp"
 
 namespace {
 
@@ -21,6 +22,7 @@ std::vector<Source> sources() {
   return {
       {"Intuitions on Diffusion Model", equations::intuitions::checks()},
       {"Diffusion models, by the example of DDPM", equations::note::checks()},
+      {"Diffusion, a walk in a space of many dimensions", equations::walk::checks()},
       {"Diffusion models, a second view: joint distributions", equations::joint::checks()},
   };
 }

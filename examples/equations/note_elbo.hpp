@@ -146,6 +146,12 @@ inline std::vector<Check> elbo_checks() {
       // [luo_58]
       {"note.luo_58", elbo_in_three_terms},
       // [luo_58]
+      // [bound_of_the_paper]
+      {"note.bound_of_the_paper", at_models<[](Cases& cases, const Model& m) {  // Ho et al. print minus it, as a loss
+         cases.equal(-m.elbo(), m.prior() + m.all_denoising() - m.reconstruction());
+         cases.require(-m.elbo() > -m.evidence(), "an upper bound of -log p");
+       }>},
+      // [bound_of_the_paper]
       // [elbo_brackets]
       {"note.elbo_brackets", once<[](Cases& cases) {
          const auto [open, closed] =
@@ -201,6 +207,22 @@ inline std::vector<Check> elbo_checks() {
          cases.equal(other.prior(), m.prior());
        }>},
       // [only_the_last_term]
+      // [last_term_is_minimised]
+      {"note.last_term_is_minimised", at_models<[](Cases& cases, const Model& m) {  // with its minus sign
+         Model other = m;
+         other.offset[2] += 2;
+         const W term = -m.all_denoising(), lower = -other.all_denoising();
+         cases.require(!(lower < term) || other.elbo() > m.elbo(),
+                       say("last term from %.6g to %.6g: the bound goes from %.6g to %.6g", to_double(term),
+                           to_double(lower), to_double(m.elbo()), to_double(other.elbo())));
+       }>,
+       at_models<[](Cases& cases, const Model& m) {  // the bound falls by as much as the divergences grow
+         Model other = m;
+         other.offset[2] += 2;
+         cases.require(other.all_denoising() > m.all_denoising(), "farther from the posterior");
+         cases.equal(m.elbo() - other.elbo(), other.all_denoising() - m.all_denoising());
+       }>},
+      // [last_term_is_minimised]
       // [least_divergence_most_likely]
       {"note.least_divergence_most_likely", once<[](Cases& cases) {
          const auto [posterior, narrow] = posterior_and_narrow();

@@ -74,6 +74,8 @@ inline std::vector<Check> form_checks() {
          cases.equal(sqrt(s.bar) * s.x_t - sqrt(1 - s.bar) * v, s.x_0);
          cases.equal(sqrt(1 - s.bar) * s.x_t + sqrt(s.bar) * v, s.eps);
          cases.equal(sqrt(s.alpha) * s.x_t - sqrt(s.bar_s) * (1 - s.alpha) / sqrt(1 - s.bar) * v, mu(s));
+         cases.equal((sqrt(s.alpha) * (1 - s.bar_s) + sqrt(s.bar_s) * (1 - s.alpha) * sqrt(s.bar)) / (1 - s.bar),
+                     sqrt(s.alpha));
          cases.equal(v_from(s.t, 1.0, 0.0), -sqrt(1 - s.bar));
          cases.equal(v_from(s.t, 0.0, 1.0), sqrt(s.bar));
        }>},

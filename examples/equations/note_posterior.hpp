@@ -13,6 +13,7 @@ inline W log_marginal_s(const Step& s, const W& x) { return log_normal(x, sqrt(s
 inline W log_marginal_t(const Step& s) { return log_normal(s.x_t, sqrt(s.bar) * s.x_0, 1 - s.bar); }
 // [normals]
 
+// [two_ways]
 /// The posterior by Bayes' rule, and by regression of x_{t-1} on x_t under q(. | x_0), which knows nothing of Bayes.
 inline W log_by_bayes(const Step& s, const W& x) {
   return log_transition(s, x) + log_marginal_s(s, x) - log_marginal_t(s);
@@ -20,6 +21,7 @@ inline W log_by_bayes(const Step& s, const W& x) {
 inline W log_by_regression(const Step& s, const W& x) {
   return log_normal(x, s.posterior_mean(), s.posterior_variance());
 }
+// [two_ways]
 
 // [exponent]
 /// The exponent when the three densities are written out and their factors left off.
@@ -31,12 +33,14 @@ inline W exponent(const Step& s, const W& x) {
 }
 // [exponent]
 
+// [mean_and_variance]
 /// The mean as it is printed, and the variance, printed and true.
 inline W mu(const Step& s) {
   return (sqrt(s.alpha) * (1 - s.bar_s) * s.x_t + sqrt(s.bar_s) * (1 - s.alpha) * s.x_0) / (1 - s.bar);
 }
 inline W printed_sigma(const Step& s) { return (1 - s.alpha) * (1 - s.bar_s) / (1 - s.bar_s); }
 inline W sigma(const Step& s) { return (1 - s.alpha) * (1 - s.bar_s) / (1 - s.bar); }
+// [mean_and_variance]
 
 /// A function of x_{t-1} is the exponent up to what does not depend on x_{t-1}.
 template <class F>
@@ -219,30 +223,24 @@ inline std::vector<Check> posterior_checks() {
          cases.equal(log_by_bayes(s, s.x), log_normal(s.x, mu(s), sigma(s)));
        }>},
       // [luo_71]
-      // [square_by_powers]
+      // [square]
       {"note.square_by_powers", at_steps<[](Cases& cases, const Step& s) {
          const W quadratic = s.alpha / (1 - s.alpha) + 1 / (1 - s.bar_s);
          const W linear = sqrt(s.alpha) * s.x_t / (1 - s.alpha) + sqrt(s.bar_s) * s.x_0 / (1 - s.bar_s);
          equal_up_to_a_constant(cases, s, [&](const W& x) { return (quadratic * x * x - 2 * linear * x) / -2; }, "");
        }>},
-      // [square_by_powers]
-      // [square_precision]
       {"note.square_precision", at_steps<[](Cases& cases, const Step& s) {
          cases.equal(s.alpha / (1 - s.alpha) + 1 / (1 - s.bar_s), (1 - s.bar) / ((1 - s.alpha) * (1 - s.bar_s)));
          cases.equal(q_posterior(s.s, s.t).variance, sigma(s));
        }>},
-      // [square_precision]
-      // [square_mean]
       {"note.square_mean", at_steps<[](Cases& cases, const Step& s) {
          const W linear = sqrt(s.alpha) * s.x_t / (1 - s.alpha) + sqrt(s.bar_s) * s.x_0 / (1 - s.bar_s);
          cases.equal(sigma(s) * linear, mu(s));
        }>},
-      // [square_mean]
-      // [square_completed]
       {"note.square_completed", at_steps<[](Cases& cases, const Step& s) {  // exactly: there is no remainder
          cases.equal(exponent(s, s.x), -(s.x - mu(s)) * (s.x - mu(s)) / (2 * sigma(s)));
        }>},
-      // [square_completed]
+      // [square]
       // [printed_exponent]
       {"note.exponent", at_steps<[](Cases& cases, const Step& s) {
          equal_up_to_a_constant(

@@ -37,11 +37,13 @@ struct Step {
   W offset() const { return mean_s() - gain() * mean_t(); }
   W reverse_variance() const { return variance_s() - gain() * gain() * variance_t(); }
 
+  // [regression]
   /// q(x_{t-1} | x_t, x_0), by regression of x_{t-1} on x_t under q(. | x_0): their covariance is sqrt(alpha) (1 -
   /// bar_s).
   W slope() const { return sqrt(alpha) * (1 - bar_s) / (1 - bar); }
   W posterior_mean() const { return sqrt(bar_s) * x_0 + slope() * (x_t - sqrt(bar) * x_0); }
   W posterior_variance() const { return 1 - bar_s - slope() * slope() * (1 - bar); }
+  // [regression]
 };
 
 /// Runs a check of (cases, step) at every step of random chains.

@@ -2,12 +2,14 @@
 // What lies between two images: both walk to noise, the noises are blended, and the blends walk back.
 //
 // The way to noise and back is DDIM with eta = 0, which has an inverse, so that the ends of the way are the two images.
-// Source: Song et al. 2020, section 5.3; Ho et al. 2020, section 4.3, draw the encoding from q(x_t | x_0) instead.
+// Source: Song et al. 2020, section 5.3. Ho et al. 2020, section 4.3, draw the encodings from q(x_t | x_0) instead.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <diffusion/ddim.hpp>
 #include <diffusion/eigen.hpp>
+#include <span>
 #include <vector>
 
 namespace examples {
@@ -58,25 +60,39 @@ inline Eigen::ArrayXXf arc(const Eigen::ArrayXf& a, const Eigen::ArrayXf& b, int
 
 /// The ways from the columns of one array to those of another, `points` columns each, one way after the other.
 struct Ways {
-  Eigen::ArrayXXf blended;  // the pixels
-  Eigen::ArrayXXf walked;   // the noises, walked back
+  Eigen::ArrayXXf blended;           // the pixels
+  Eigen::ArrayXXf by_arc, straight;  // the noises, on an arc and on a segment, walked back
+  Eigen::ArrayXXf halfway;  // the images with the same noise at the middle level, walked back by ancestral steps
   double return_error;      // root mean square of what encoding and decoding the ends changes
+  double noise_size;        // root mean square of the ends' noises: 1 for draws of N(0, I)
 };
 
 template <class D>
 Ways ways(const D& denoiser, const Levels& levels, const Eigen::ArrayXXf& from, const Eigen::ArrayXXf& to, int points) {
   const Eigen::ArrayXXf noise_from = encode(denoiser, levels, from), noise_to = encode(denoiser, levels, to);
-  Eigen::ArrayXXf blended(from.rows(), points * from.cols()), noises(from.rows(), points * from.cols());
-  for (Eigen::Index k = 0; k < from.cols(); ++k) {
-    blended.middleCols(points * k, points) = segment(from.col(k), to.col(k), points);
-    noises.middleCols(points * k, points) = arc(noise_from.col(k), noise_to.col(k), points);
-  }
-  const Eigen::ArrayXXf walked = decode(denoiser, levels, noises);
+  const auto all = [&](auto way, const Eigen::ArrayXXf& a, const Eigen::ArrayXXf& b) {
+    Eigen::ArrayXXf columns(a.rows(), points * a.cols());
+    for (Eigen::Index k = 0; k < a.cols(); ++k)
+      columns.middleCols(points * k, points) = way(Eigen::ArrayXf(a.col(k)), Eigen::ArrayXf(b.col(k)), points);
+    return columns;
+  };
+  Ways found;
+  found.blended = all(segment, from, to);
+  found.by_arc = decode(denoiser, levels, all(arc, noise_from, noise_to));
+  found.straight = decode(denoiser, levels, all(segment, noise_from, noise_to));
+  const std::span cleaner = std::span(levels).subspan(levels.size() / 2);
+  const diffusion::NormalNoise noise{.seed = 6, .stream = 1};
+  const Eigen::ArrayXXf one = noise(0, from);  // for both images of a pair
+  const Eigen::ArrayXXf blend =
+      all(segment, diffusion::q_sample(cleaner[0], from, one), diffusion::q_sample(cleaner[0], to, one));
+  found.halfway = diffusion::sample(diffusion::AncestralSampler{}, denoiser, cleaner, blend, noise);
   double squares = 0;
   for (Eigen::Index k = 0; k < from.cols(); ++k)
-    squares += double((walked.col(points * k) - from.col(k)).square().sum()) +
-               double((walked.col(points * (k + 1) - 1) - to.col(k)).square().sum());
-  return {blended, walked, std::sqrt(squares / double(2 * from.size()))};
+    squares += double((found.by_arc.col(points * k) - from.col(k)).square().sum()) +
+               double((found.by_arc.col(points * (k + 1) - 1) - to.col(k)).square().sum());
+  found.return_error = std::sqrt(squares / double(2 * from.size()));
+  found.noise_size = std::sqrt(double(noise_from.square().mean() + noise_to.square().mean()) / 2);
+  return found;
 }
 
 }  // namespace examples

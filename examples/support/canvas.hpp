@@ -50,11 +50,12 @@ class Canvas {
       }
   }
 
+  /// In 52 levels a channel, which compress better than 256 and look the same.
   void write(const std::string& path) const {
     std::vector<png_byte> bytes;
     for (const Colour& pixel : pixels_)
       for (const float channel : pixel)
-        bytes.push_back(static_cast<png_byte>(std::lround(255 * std::clamp(channel, 0.0f, 1.0f))));
+        bytes.push_back(static_cast<png_byte>(5 * std::lround(51 * std::clamp(channel, 0.0f, 1.0f))));
     png_image image{};
     image.version = PNG_IMAGE_VERSION;
     image.width = static_cast<png_uint_32>(width_);

@@ -12,7 +12,8 @@ namespace examples {
 enum class Shows { dark, light };
 
 /// Writes the pictures left to right and top to bottom, `columns` in a row, each pixel as a square.
-inline void write_png(const std::string& path, const Eigen::ArrayXXf& pictures, int columns, Shows shows = Shows::dark) {
+inline void write_png(const std::string& path, const Eigen::ArrayXXf& pictures, int columns,
+                      Shows shows = Shows::dark) {
   const int side = static_cast<int>(std::lround(std::sqrt(double(pictures.rows()))));
   const int scale = std::max(2, 48 / side), gap = 4, cell = side * scale + gap;
   const int count = static_cast<int>(pictures.cols()), rows = (count + columns - 1) / columns;

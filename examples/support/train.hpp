@@ -23,6 +23,7 @@ struct Plan {
   double seconds = 60;
   int batch = 128;
   std::uint64_t seed = 1;
+  bool show = true;  // the progress
 };
 
 struct Trained {
@@ -46,7 +47,7 @@ inline Trained train(Network& network, const Eigen::ArrayXXf& images, const std:
     const double done = plan.updates > 0 ? double(step) / plan.updates : since(start) / plan.seconds;
     char note[64];
     std::snprintf(note, sizeof note, "step %d  loss %.4f", step, smooth);
-    progress.show(std::min(done, 1.0), note);
+    if (plan.show) progress.show(std::min(done, 1.0), note);
     if (done >= 1) return {step, smooth};
     for (std::size_t k = 0; k < batch; ++k) {
       const auto bits =

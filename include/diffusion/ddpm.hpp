@@ -3,6 +3,9 @@
 #pragma once
 
 #include "model/denoiser.hpp"      // section 3.2, eq. 15
+#include "model/exact.hpp"         // what a network would answer that knew the data
+#include "objective/decoder.hpp"   // eq. 13
+#include "objective/elbo.hpp"      // eq. 5
 #include "objective/joint.hpp"     // eq. 1 to 3
 #include "objective/kl.hpp"        // eq. 5
 #include "objective/training.hpp"  // algorithm 1, eq. 14

@@ -85,4 +85,5 @@ TEST_CASE("clip_x0 bounds the estimate and leaves NaN", "[denoiser]") {
   REQUIRE(clip_x0(right, 0, 0.25)(3.0, vp_level(0.0)) == 0.25);
   REQUIRE(message([&] { return clip_x0(right, 1, -1); }) ==
           "diffusion::clip_x0: low = 1, expected a number below high");
+  REQUIRE(message([&] { return clip_x0(right, 1, 1); }) == "diffusion::clip_x0: low = 1, expected a number below high");
 }

@@ -29,6 +29,21 @@ TEST_CASE("guidance of x_0 is guidance of the noise", "[guidance][hosalimans2022
   }
 }
 
+TEST_CASE("guidance may change its networks, needs a signal if one of them does, and both must be denoisers",
+          "[guidance]") {
+  auto counting =
+      guided([n = 0.0](double, const auto&) mutable { return ++n; }, [](double, const auto&) { return 0.0; }, 1);
+  const auto level = vp_level(0.5);
+  REQUIRE((counting(0.25, level) == 1 && counting(0.25, level) == 2));
+  const auto zero = [](double, const NoiseLevel<double>&) { return 0.0; };
+  const auto v = predicts_v(zero);
+  const auto noise = predicts_noise(zero);
+  static_assert(prediction_t<decltype(guided(v, noise, 1))>::needs_signal);
+  static_assert(prediction_t<decltype(guided(noise, v, 1))>::needs_signal);
+  static_assert(std::same_as<prediction_t<decltype(guided(v, v, 1))>, VPrediction>);
+  static_assert(!Denoiser<decltype(guided(zero, [](int) { return 0.0; }, 1)), double>);
+}
+
 TEST_CASE("a bad scale is named", "[guidance][errors]") {
   const auto zero = [](double, const NoiseLevel<double>&) { return 0.0; };
   REQUIRE(message([&] { return guided(zero, zero, 1.0 / 0.0); }) ==

@@ -5,6 +5,8 @@
 
 using namespace diffusion;
 
+static_assert(NoisePrediction::needs_signal && ScorePrediction::needs_signal);
+
 TEMPLATE_TEST_CASE("the x_0 of a perfect answer is the data", "[prediction]", X0Prediction, NoisePrediction,
                    VPrediction, ScorePrediction) {
   const std::vector<double> x_0{0.5, -0.25, 1}, eps{1, -2, 0.125};

@@ -6,6 +6,7 @@
 
 #include "../support/catch.hpp"
 #include "../support/message.hpp"
+#include "../support/normal.hpp"
 #include "../support/random.hpp"
 #include "../support/rounding.hpp"
 
@@ -15,29 +16,14 @@ using truth::Real;
 
 namespace {
 
-/// With so many digits that the difference of two values of Phi keeps enough of them.
-using Long =
-    boost::multiprecision::number<boost::multiprecision::mpfr_float_backend<700>, boost::multiprecision::et_off>;
-
-Long tail(const Long& z) {
-  Long result;
-  const Long x = z / sqrt(Long(2));
-  mpfr_erfc(result.backend().data(), x.backend().data(), MPFR_RNDN);
-  return result / 2;
-}
-
-/// What the header defines, by the difference of two tails on the side where they are small.
-Real log_probability(double x, double mean, double log_scale, const GreyLevels& grey = {}) {
+/// What the header defines, in 160 digits.
+truth::Long log_probability(double x, double mean, double log_scale, const GreyLevels& grey = {}) {
+  using truth::Long;
   const Long half = (Long(grey.high) - Long(grey.low)) / (2 * (Long(grey.levels) - 1)), scale = exp(Long(log_scale));
-  Long lower = (Long(x) - Long(mean) - half) / scale, upper = (Long(x) - Long(mean) + half) / scale;
-  if (x == grey.low) return Real(log(tail(-upper)));
-  if (x == grey.high) return Real(log(tail(lower)));
-  if (lower + upper < 0) {
-    std::swap(lower, upper);
-    lower = -lower;
-    upper = -upper;
-  }
-  return Real(log(tail(lower) - tail(upper)));
+  const Long lower = (Long(x) - Long(mean) - half) / scale, upper = (Long(x) - Long(mean) + half) / scale;
+  if (x == grey.low) return truth::log_normal_tail(-upper);
+  if (x == grey.high) return truth::log_normal_tail(lower);
+  return truth::log_normal_interval(lower, upper);
 }
 
 double grey_value(const GreyLevels& grey, int k) {
@@ -49,7 +35,8 @@ struct Case {
   double x, mean, log_scale;
 };
 
-/// Any number of levels, any range; means within 30 deviations or 30 bins of the datum; scales from far below a bin on.
+/// Any number of levels on any range; means within 30 deviations or 30 bins of the datum; any scale from exp(-20) to
+/// exp(20), and those near the width of a bin more often.
 Case random_case(int i) {
   Case c;
   if (i % 2 == 1) {
@@ -61,7 +48,7 @@ Case random_case(int i) {
   const int k = kind == 0 ? 0 : kind == 1 ? c.grey.levels - 1 : int(uniform(0, c.grey.levels));
   c.x = grey_value(c.grey, k);
   const double bin = (c.grey.high - c.grey.low) / (c.grey.levels - 1);
-  c.log_scale = std::log(bin) + uniform(-4, 8);
+  c.log_scale = i % 7 < 3 ? uniform(-20, 20) : std::log(bin) + uniform(-4, 8);
   c.mean = c.x + uniform(-30, 30) * (i % 3 == 0 ? bin : std::exp(c.log_scale));
   return c;
 }
@@ -70,32 +57,44 @@ Case random_case(int i) {
 
 TEST_CASE("log-probabilities of grey levels are integrals of the Gaussian over their bins", "[decoder][ho2020.13]") {
   rounding::Misrounded wrong;
-  for (int i = 0; i < 500; ++i) {
-    const Case c = random_case(i);
-    const Real exact = log_probability(c.x, c.mean, c.log_scale, c.grey);
-    if (exact < -1e5) continue;  // the truth would need more digits
-    wrong.compare("log P", i, discretized_gaussian_log_likelihood(c.x, c.mean, c.log_scale, c.grey), exact);
+  for (int i = 0; i < 4000; ++i) {
+    const auto [grey, x, mean, log_scale] = random_case(i);
+    const Real exact(log_probability(x, mean, log_scale, grey));
+    wrong.compare("log P", i, discretized_gaussian_log_likelihood(x, mean, log_scale, grey), exact);
+    if (i % 10 != 0) continue;  // of bytes on [-1, 1], whose ends are floats too
+    const auto x_float = float(x), mean_float = float(mean), log_scale_float = float(log_scale);
+    wrong.compare("log P of floats", i, discretized_gaussian_log_likelihood(x_float, mean_float, log_scale_float),
+                  Real(log_probability(x_float, mean_float, log_scale_float)));
   }
   wrong.require_none();
 }
 
 TEST_CASE("sums over arrays keep 14 digits, or 12 of tiny values", "[decoder][ho2020.13]") {
-  for (int i = 0; i < 700; ++i) {
-    const Case c = random_case(i);
-    const Real exact = log_probability(c.x, c.mean, c.log_scale, c.grey);
-    if (exact < -1e5) continue;
-    const std::vector<double> x{c.x}, mean{c.mean}, log_scale{c.log_scale};
-    const double one = discretized_gaussian_log_likelihood(x, mean, c.log_scale, c.grey);
-    CAPTURE(i, c.grey.levels, c.grey.low, c.grey.high, c.x, c.mean, c.log_scale, exact, one);
+  for (int i = 0; i < 4000; ++i) {
+    const auto [grey, x, mean, log_scale] = random_case(i);
+    const Real exact(log_probability(x, mean, log_scale, grey));
+    const std::vector<double> xs{x}, means{mean}, log_scales{log_scale};
+    const double one = discretized_gaussian_log_likelihood(xs, means, log_scale, grey);
+    CAPTURE(i, grey.levels, grey.low, grey.high, x, mean, log_scale, exact, one);
     const double subnormal = std::numeric_limits<double>::denorm_min();
     REQUIRE(abs(one - exact) <= (abs(exact) < 1e-8 ? 1e-12 : 1e-14) * abs(exact) + subnormal);
-    REQUIRE(discretized_gaussian_log_likelihood(x, mean, log_scale, c.grey) == one);
+    REQUIRE(discretized_gaussian_log_likelihood(xs, means, log_scales, grey) == one);
+  }
+}
+
+TEST_CASE("bytes under N(0, 0.1^2)", "[decoder][ho2020.13]") {
+  const double log_scale = std::log(0.1);
+  const double expected[][2] = {
+      {0.2, -5.46370126373892}, {0.4, -11.4606293006582}, {0.6, -21.4555177205947}, {1, -52.8360431484167}};
+  for (const auto& [x, value] : expected) {
+    REQUIRE_THAT(discretized_gaussian_log_likelihood(x, 0.0, log_scale), Catch::Matchers::WithinRel(value, 1e-14));
+    REQUIRE_THAT(discretized_gaussian_log_likelihood(-x, 0.0, log_scale), Catch::Matchers::WithinRel(value, 1e-14));
   }
 }
 
 TEST_CASE("the probabilities of all grey levels sum to one", "[decoder][ho2020.13]") {
   for (const GreyLevels grey : {GreyLevels{}, GreyLevels{17, 0, 16}, GreyLevels{2, -1, 1}}) {
-    for (const double log_scale : {-8.0, -2.0, 0.0, 5.0}) {
+    for (const double log_scale : {-20.0, -8.0, -2.0, 0.0, 5.0, 20.0}) {
       Real sum = 0;
       for (int k = 0; k < grey.levels; ++k)
         sum += exp(Real(discretized_gaussian_log_likelihood(grey_value(grey, k), 0.3, log_scale, grey)));
@@ -118,27 +117,37 @@ TEST_CASE("an array is the sum of its elements, a scale for all or one each", "[
   double in_double = 0;
   for (std::size_t i = 0; i < 3; ++i)
     in_double += discretized_gaussian_log_likelihood(double(x_float[i]), double(mean_float[i]), -2.0);
-  REQUIRE(std::abs(in_float / in_double - 1) < 1e-6);
+  REQUIRE(std::abs(in_float / in_double - 1) < 1e-14);
 }
 
-TEST_CASE("NaN propagates, and what is no grey level is an error", "[decoder]") {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const double value :
-       {discretized_gaussian_log_likelihood(nan, 0.0, 0.0), discretized_gaussian_log_likelihood(0.0, nan, 0.0),
-        discretized_gaussian_log_likelihood(0.0, 0.0, nan)})
+TEST_CASE("NaN propagates, and an infinite mean has no probability", "[decoder]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  const auto of = [](double x, double mean, double log_scale) {
+    const double one = discretized_gaussian_log_likelihood(x, mean, log_scale);
+    const double of_array = discretized_gaussian_log_likelihood(std::vector{x}, std::vector{mean}, log_scale);
+    REQUIRE(truth::same(one, of_array));
+    return one;
+  };
+  for (const double value : {of(nan, 0, 0), of(0, nan, 0), of(0, 0, nan), of(1, nan, 0), of(-1, 0, nan)})
     REQUIRE(value != value);
+  for (const double mean : {infinity, -infinity}) REQUIRE(of(0, mean, 0) == -infinity);
+  REQUIRE(of(1, -infinity, 0) == -infinity);
+  REQUIRE(of(1, infinity, 0) == 0);
+}
+
+TEST_CASE("what is no grey level is an error", "[decoder]") {
+  const auto refused = [&](const auto& x, const auto& mean, const GreyLevels& grey = {}) {
+    return message([&] { return discretized_gaussian_log_likelihood(x, mean, 0.0, grey); });
+  };
   const std::vector<double> x{0, 1.5}, mean{0, 0}, short_mean{0};
-  const auto refused = [&](const auto& value, const auto& center, const GreyLevels& grey) {
-    return message([&] { return discretized_gaussian_log_likelihood(value, center, 0.0, grey); });
-  };
-  const auto names = [](const std::string& text, const char* part) {
-    CAPTURE(text, part);
-    return text.find(part) != std::string::npos;
-  };
-  REQUIRE(names(refused(1.5, 0.0, {}), "discretized_gaussian_log_likelihood"));
-  REQUIRE(names(refused(1.5, 0.0, {}), "x = 1.5"));
-  REQUIRE(names(refused(x, mean, {}), "x[1] = 1.5"));
-  REQUIRE(names(refused(x, short_mean, {}), "mean"));
-  REQUIRE(names(refused(0.0, 0.0, {1, -1, 1}), "grey.levels = 1"));
-  REQUIRE(names(refused(0.0, 0.0, {256, 1, 1}), "grey.low = 1"));
+  const std::string start = "diffusion::discretized_gaussian_log_likelihood: ";
+  const std::string end = ", expected a grey level, in [grey.low, grey.high]";
+  REQUIRE(refused(1.5, 0.0) == start + "x = 1.5" + end);
+  REQUIRE(refused(-1.0, 0.0, {256, 0, 1}) == start + "x = -1" + end);
+  REQUIRE(refused(x, mean) == start + "x[1] = 1.5" + end);
+  REQUIRE(refused(x, short_mean) == start + "mean has 1 elements, expected 2, as x");
+  REQUIRE(message([&] { return discretized_gaussian_log_likelihood(mean, mean, short_mean); }) ==
+          start + "log_scale has 1 elements, expected 2, as x");
+  REQUIRE(refused(0.0, 0.0, {1, -1, 1}) == start + "grey.levels = 1, expected at least 2");
+  REQUIRE(refused(0.0, 0.0, {256, 1, 1}) == start + "grey.low = 1, expected a finite number below grey.high");
 }

@@ -31,6 +31,26 @@ TEST_CASE("prior_kl keeps its digits when the marginal is almost standard normal
   wrong.require_none();
 }
 
+TEST_CASE("divergences keep the smaller of two variances", "[kl][rounding]") {
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 2000; ++i) {
+    const double x_0 = uniform(-1, 1), mean = uniform(-1, 1);
+    const double v_p = random_arguments::log_uniform(1e-300, 1e300), v_q = random_arguments::log_uniform(1e-300, 1e300);
+    const Real ratio = Real(v_p) / Real(v_q), difference = Real(x_0) - Real(mean);
+    wrong.compare("kl_divergence", i, kl_divergence(Gaussian<double>{x_0, v_p}, Gaussian<double>{mean, v_q}),
+                  (ratio - 1 - log(ratio) + difference * difference / Real(v_q)) / 2);
+    const double log_snr = uniform(60, 690);
+    const Real noise_squared = 1 / (1 + exp(Real(log_snr))), signal_squared = 1 / (1 + exp(-Real(log_snr)));
+    wrong.compare("prior_kl", i, prior_kl(vp_level(log_snr), x_0),
+                  (noise_squared - 1 - log(noise_squared) + signal_squared * Real(x_0) * Real(x_0)) / 2);
+    const double sigma = random_arguments::log_uniform(1e-150, 1e150);
+    const Real square = Real(sigma) * Real(sigma);
+    wrong.compare("prior_kl of ve", i, prior_kl(ve_level(sigma), x_0),
+                  (square - 1 - log(square) + Real(x_0) * Real(x_0)) / 2);
+  }
+  wrong.require_none();
+}
+
 TEST_CASE("the terms of the bound are divergences of Gaussians", "[kl][ho2020.5]") {
   for (int i = 0; i < 300; ++i) {
     const auto [s, t] = exact::random_pair(i);
@@ -39,6 +59,18 @@ TEST_CASE("the terms of the bound are divergences of Gaussians", "[kl][ho2020.5]
     exact::require_equal(denoising_kl(s, t, x_0, x_0_hat),
                          kl_divergence(q_posterior(s, t, x_t, x_0), q_posterior(s, t, x_t, x_0_hat)));
   }
+}
+
+TEST_CASE("the terms of the bound are sums over the elements", "[kl]") {
+  const auto [s, t] = exact::random_pair(0);
+  const std::vector<Real> x_0{exact::number(), exact::number(), exact::number()}, x_0_hat{1, exact::number(), -1};
+  Real prior = 0, denoising = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    prior += prior_kl(t, x_0[i]);
+    denoising += denoising_kl(s, t, x_0[i], x_0_hat[i]);
+  }
+  exact::require_equal(prior_kl(t, x_0), prior);
+  exact::require_equal(denoising_kl(s, t, x_0, x_0_hat), denoising);
 }
 
 TEST_CASE("a step of the bound is a squared distance of means and a constant", "[kl][ho2020.8]") {
@@ -94,4 +126,48 @@ TEST_CASE("denoising_kl at clean data", "[kl]") {
   REQUIRE(message([&] {
             return denoising_kl(schedule(1), schedule(2), std::vector<double>(3), std::vector<double>(2));
           }) == "diffusion::denoising_kl: x_0_hat has 2 elements, expected 3, as x_0");
+}
+
+TEST_CASE("a step of another variance is a divergence of Gaussians", "[kl][ho2020.8]") {
+  for (int i = 0; i < 300; ++i) {
+    const auto [s, t] = exact::random_pair(i);
+    const Real x_0 = exact::number(), x_0_hat = exact::number(), x_t = exact::number();
+    const auto q = q_posterior(s, t, x_t, x_0);
+    const Real mean = q_posterior(s, t, x_t, x_0_hat).mean, beta = q_transition(s, t).variance;
+    const Real other = exact::number(0.01, 5);
+    exact::require_equal(denoising_kl(s, t, x_0, x_0_hat, TransitionVariance{}),
+                         kl_divergence(q, Gaussian<Real>{mean, beta}));
+    exact::require_equal(denoising_kl(s, t, x_0, x_0_hat, PosteriorVariance{}), denoising_kl(s, t, x_0, x_0_hat));
+    exact::require_equal(denoising_kl(s, t, x_0, x_0_hat, [&](const auto&, const auto&) { return other; }),
+                         kl_divergence(q, Gaussian<Real>{mean, other}));
+  }
+}
+
+TEST_CASE("a step of another variance is correctly rounded", "[kl][rounding]") {
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 2000; ++i) {
+    const double a = uniform(-20, 20), b = uniform(-20, 20);
+    const auto s = vp_level(std::max(a, b)), t = vp_level(std::min(a, b));
+    const Real e = exp(-Real(std::max(a, b))), f = exp(-Real(std::min(a, b)));
+    const Real n_s = e / (1 + e), n_t = f / (1 + f), beta = n_t - (1 + e) / (1 + f) * n_s, q = beta * n_s / n_t;
+    const double x_0 = uniform(-1, 1), x_0_hat = i % 2 == 0 ? x_0 * (1 + uniform(-1e-12, 1e-12)) : uniform(-1, 1);
+    const Real distance =
+        (Real(x_0) - Real(x_0_hat)) * (Real(x_0) - Real(x_0_hat)) * beta * beta / (n_t * n_t * (1 + e));
+    const auto divergence = [&](const Real& v) -> Real { return (q / v - 1 - log(q / v) + distance / v) / 2; };
+    wrong.compare("beta", i, denoising_kl(s, t, x_0, x_0_hat, TransitionVariance{}), divergence(beta));
+    const double near = q_posterior(s, t).variance * (1 + uniform(-1e-12, 1e-12));
+    const auto user = [near](const auto&, const auto&) { return near; };
+    wrong.compare("near", i, denoising_kl(s, t, x_0, x_0_hat, user), divergence(near));
+  }
+  wrong.require_none();
+}
+
+TEST_CASE("the variance of a step of the bound is more than zero", "[kl][errors]") {
+  const auto schedule = linear_schedule(10);
+  const std::vector<double> x(3, 0.5);
+  REQUIRE(denoising_kl(schedule(0), schedule(1), x, x, TransitionVariance{}) ==
+          std::numeric_limits<double>::infinity());
+  REQUIRE(denoising_kl(schedule(1), schedule(2), x, x, TransitionVariance{}) > 0);
+  REQUIRE(message([&] { return denoising_kl(schedule(0), schedule(1), x, x, PosteriorVariance{}); }) ==
+          "diffusion::denoising_kl: variance = 0, expected a number > 0");
 }

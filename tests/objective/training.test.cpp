@@ -25,6 +25,30 @@ TEST_CASE("steps are drawn uniformly from 1..T, the same for every batch size", 
   REQUIRE(uniform_levels(schedule, 0, noise, 0).empty());
 }
 
+TEST_CASE("a level is a function of its bits, which are of their address", "[training]") {
+  using training_details::bits, training_details::level_at;
+  const numerics::Limb last = ~numerics::Limb(0);
+  const auto schedule = linear_schedule(10);
+  REQUIRE((level_at(schedule, 0).time() == 1 && level_at(schedule, last).time() == 10));
+  for (int t = 1; t < 10; ++t) {  // t begins at (t - 1) / 10 of 2^64
+    const auto next = static_cast<numerics::Limb>(t) * (last / 10) + static_cast<numerics::Limb>(6 * t + 9) / 10;
+    REQUIRE((level_at(schedule, next - 1).time() == t && level_at(schedule, next).time() == t + 1));
+  }
+  const LinearLogSnrSchedule<float> continuous;
+  for (const int cell : {0, 1, 2, 1000, 1 << 21, (1 << 22) - 1})  // the middle of one of 2^22 cells
+    for (const numerics::Limb rest : {numerics::Limb(0), last >> 22})
+      REQUIRE(level_at(continuous, numerics::Limb(cell) << 42 | rest).time() == std::ldexp(float(2 * cell + 1), -23));
+  // the numbers are part of the contract, as those of the normals are
+  REQUIRE(bits({}, 0, 0) == 0x265752c1171f80d8u);
+  REQUIRE(bits({.seed = 5, .stream = 2}, 3, 7) == 0xafafa2fa6b20fb1u);
+  REQUIRE(bits({.seed = ~std::uint64_t(0), .stream = ~0u}, -1, std::size_t(1) << 40) == 0xb062613e532fa4bfu);
+  const NormalNoise noise{.seed = 5, .stream = 2};
+  for (std::size_t k = 0; k < 20; ++k) {
+    REQUIRE(uniform_levels(schedule, 20, noise, 3)[k].time() == level_at(schedule, bits(noise, 3, k)).time());
+    REQUIRE(uniform_levels(continuous, 20, noise, 3)[k].time() == level_at(continuous, bits(noise, 3, k)).time());
+  }
+}
+
 TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training][ho2020.alg1]") {
   const auto schedule = linear_schedule(1000);
   const NormalNoise noise{.seed = 4, .stream = 2};
@@ -56,6 +80,19 @@ TEST_CASE("times are drawn uniformly in continuous time", "[training]") {
   const auto batch =
       training_batch(VPrediction{}, CosineLogSnrSchedule<float>(), 2, std::vector<float>(4), NormalNoise{}, 1);
   REQUIRE(batch.levels[0].time() != batch.levels[1].time());
+}
+
+TEST_CASE("a part of a batch draws the levels and the noise of its own samples", "[training]") {
+  const auto schedule = linear_schedule(1000);
+  const std::vector<double> all(6 * 4), part(2 * 4);
+  const auto whole = training_batch(NoisePrediction{}, schedule, 6, all, NormalNoise{.seed = 3}, 2);
+  const auto third =
+      training_batch(NoisePrediction{}, schedule, 2, part, NormalNoise{.seed = 3, .first_element = 4 * 4}, 2);
+  for (std::size_t k = 0; k < 2; ++k) REQUIRE(third.levels[k].time() == whole.levels[4 + k].time());
+  for (std::size_t i = 0; i < part.size(); ++i) REQUIRE(third.target[i] == whole.target[4 * 4 + i]);
+  REQUIRE(message([&] {
+            return training_batch(NoisePrediction{}, schedule, 2, part, NormalNoise{.first_element = 6}, 2);
+          }) == "diffusion::training_batch: noise.first_element = 6, expected the first element of a sample");
 }
 
 TEST_CASE("the simple loss of a batch is the mean of squared errors of the noise",

@@ -132,9 +132,58 @@ TEST_CASE("the schedules of the SDEs solve the equations of their mean and varia
       [&](const Real& t) -> Real { return low * low * pow(ratio, Real(2 * t)) * 2 * log(ratio); });
 }
 
+TEST_CASE("a time near 0 is found where the schedule is clean at 0, whatever it is near to", "[continuous]") {
+  const VpLinearSchedule<> vp;
+  const CosineLogSnrSchedule<> cosine, finite(1e3, -1e3);
+  for (const double t : {1e-30, 1e-60, 1e-200}) {
+    REQUIRE(vp.time_at(vp(t)) == t);
+    REQUIRE(cosine.time_at(cosine(t)) == t);
+    REQUIRE(finite.time_at(finite(t)) == t);
+  }
+}
+
+TEST_CASE("the parameters of the papers are the defaults", "[continuous]") {
+  for (const double t : {0.25, 1.0}) {
+    REQUIRE(VpLinearSchedule<>()(t).log_snr() == VpLinearSchedule(0.1, 20.0)(t).log_snr());
+    REQUIRE(LinearLogSnrSchedule<>()(t).log_snr() == LinearLogSnrSchedule(13.3, -5.0)(t).log_snr());
+    REQUIRE(VeGeometricSchedule<>()(t).log_snr() == VeGeometricSchedule(0.01, 50.0)(t).log_snr());
+  }
+}
+
+TEST_CASE("the slope of the log-SNR is its derivative, correctly rounded", "[continuous][rounding]") {
+  using truth::Real;
+  const auto check = [](const auto& in_digits, const auto& in_double) {
+    for (int i = 0; i < 20; ++i) {
+      const Real t = exact::number(0.01, 0.99);
+      const Real slope = exact::slope([&](const Real& at) { return in_digits(at).log_snr(); }, t);
+      exact::require_equal(in_digits.log_snr_slope(t), slope, exact::slope_tolerance);
+      const auto t_double = static_cast<double>(t);
+      REQUIRE(in_double.log_snr_slope(t_double) == truth::rounded<double>(in_digits.log_snr_slope(Real(t_double))));
+    }
+    REQUIRE(message([&] { return in_double.log_snr_slope(1.5); }).ends_with("t = 1.5, expected a time in [0, 1]"));
+  };
+  check(VpLinearSchedule(Real(0.25), Real(20)), VpLinearSchedule(0.25, 20.0));
+  check(LinearLogSnrSchedule(Real(12.5), Real(-5)), LinearLogSnrSchedule(12.5, -5.0));
+  check(CosineLogSnrSchedule<Real>(), CosineLogSnrSchedule<>());
+  check(CosineLogSnrSchedule(Real(5), Real(-7)), CosineLogSnrSchedule(5.0, -7.0));
+  check(VeGeometricSchedule(Real(0.5), Real(50)), VeGeometricSchedule(0.5, 50.0));
+  const double infinity = std::numeric_limits<double>::infinity();
+  REQUIRE(VpLinearSchedule<>().log_snr_slope(0) == -infinity);
+  for (const double t : {0.0, 1.0}) REQUIRE(CosineLogSnrSchedule<>().log_snr_slope(t) == -infinity);
+}
+
 TEST_CASE("time_at takes any level of the same log-SNR", "[continuous]") {
   const VeGeometricSchedule<> ve;
   const VpLinearSchedule<> vp;
+  rounding::Misrounded wrong;
+  for (int i = 0; i < 300; ++i) {
+    const double log_snr = random_arguments::uniform(-7, 9);
+    const truth::Real log_sigma = -truth::Real(log_snr) / 2, low = log(truth::Real(0.01));
+    wrong.compare("ve", i, ve.time_at(vp_level(log_snr)), (log_sigma - low) / (log(truth::Real(50)) - low));
+    wrong.compare("linear", i, LinearLogSnrSchedule<>(10, -8).time_at(ve_level(std::exp(-log_snr / 2))),
+                  (10 + 2 * log(truth::Real(std::exp(-log_snr / 2)))) / 18);
+  }
+  wrong.require_none();
   const auto level = ve(0.25);
   REQUIRE_THAT(vp(vp.time_at(level)).log_snr(), Catch::Matchers::WithinRel(level.log_snr(), 1e-14));
 }
@@ -143,16 +192,35 @@ TEST_CASE("bad arguments of continuous schedules are named", "[continuous][error
   const double nan = std::numeric_limits<double>::quiet_NaN();
   REQUIRE(message([] { return VpLinearSchedule<>()(1.5); }) ==
           "diffusion::VpLinearSchedule: t = 1.5, expected a time in [0, 1]");
+  REQUIRE(message([] { return VpLinearSchedule<>()(-0.5); }) ==
+          "diffusion::VpLinearSchedule: t = -0.5, expected a time in [0, 1]");
   REQUIRE(message([&] { return VpLinearSchedule<>()(nan); }) ==
           "diffusion::VpLinearSchedule: t = nan, expected a time in [0, 1]");
   REQUIRE(message([] { return VpLinearSchedule(0.0, 20.0); }) ==
           "diffusion::VpLinearSchedule: beta_min = 0, expected a number above 0");
-  REQUIRE(message([] { return LinearLogSnrSchedule(1.0, 2.0); }) ==
-          "diffusion::LinearLogSnrSchedule: log_snr_min = 2, expected a finite number below log_snr_max");
-  REQUIRE(message([] { return CosineLogSnrSchedule(1.0, 2.0); }) ==
-          "diffusion::CosineLogSnrSchedule: log_snr_min = 2, expected a number below log_snr_max");
-  REQUIRE(message([] { return VeGeometricSchedule(2.0, 1.0); }) ==
-          "diffusion::VeGeometricSchedule: sigma_max = 1, expected a finite number above sigma_min");
+  const double inf = std::numeric_limits<double>::infinity();
+  REQUIRE(message([] { return VpLinearSchedule(2.0, 1.0); }) ==
+          "diffusion::VpLinearSchedule: beta_max = 1, expected a finite number, at least beta_min");
+  REQUIRE(message([&] { return VpLinearSchedule(2.0, inf); }) ==
+          "diffusion::VpLinearSchedule: beta_max = inf, expected a finite number, at least beta_min");
+  REQUIRE(message([&] { return LinearLogSnrSchedule(inf, 2.0); }) ==
+          "diffusion::LinearLogSnrSchedule: log_snr_max = inf, expected a finite number");
+  REQUIRE(message([&] { return LinearLogSnrSchedule(2.0, -inf); }) ==
+          "diffusion::LinearLogSnrSchedule: log_snr_min = -inf, expected a finite number below log_snr_max");
+  for (const double high : {1.0, 2.0}) {
+    REQUIRE(message([=] { return LinearLogSnrSchedule(high, 2.0); }) ==
+            "diffusion::LinearLogSnrSchedule: log_snr_min = 2, expected a finite number below log_snr_max");
+    REQUIRE(message([=] { return CosineLogSnrSchedule(high, 2.0); }) ==
+            "diffusion::CosineLogSnrSchedule: log_snr_min = 2, expected a number below log_snr_max");
+    REQUIRE(message([=] { return VeGeometricSchedule(high, 1.0); }) ==
+            "diffusion::VeGeometricSchedule: sigma_max = 1, expected a finite number above sigma_min");
+  }
+  REQUIRE(message([&] { return VeGeometricSchedule(1.0, inf); }) ==
+          "diffusion::VeGeometricSchedule: sigma_max = inf, expected a finite number above sigma_min");
+  REQUIRE(message([] { return VeGeometricSchedule(0.0, 1.0); }) ==
+          "diffusion::VeGeometricSchedule: sigma_min = 0, expected a number above 0");
+  REQUIRE(message([] { return VeGeometricSchedule(-0.5, 1.0); }) ==
+          "diffusion::VeGeometricSchedule: sigma_min = -0.5, expected a number above 0");
   REQUIRE(
       message([] { return VeGeometricSchedule<>().time_at(vp_level(50.0)); }) ==
       "diffusion::VeGeometricSchedule::time_at: level.log_snr() = 50, expected a log-SNR within those of the schedule");

@@ -60,6 +60,54 @@ TEST_CASE("beta of the user comes back unchanged", "[discrete_schedule]") {
   REQUIRE(schedule(5).time() == 5);
 }
 
+TEST_CASE("a schedule of squares has them as they are up to the first beta that is cut", "[discrete_schedule]") {
+  using Schedule = DiscreteSchedule<double>;
+  using numerics::Wide;
+  rounding::Misrounded wrong;
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    const int steps = 1 + repeat % 9, cut = repeat % 2 == 0 ? steps + 1 : 1 + repeat % 7 % steps;
+    std::vector<double> betas{0};
+    std::vector<Schedule::Squares> squares{{Wide(1), Wide(0)}};
+    for (int t = 1; t <= steps; ++t) {
+      betas.push_back(t == cut ? 0.75 : t % 3 == 0 ? 0.5 : uniform(0.01, 0.4));  // beta_max itself is not cut
+      const Wide& before = squares.back().signal;
+      // that the noise is no longer 1 - signal^2 shows where it is taken as it is
+      squares.push_back({before * (Wide(1) - Wide(betas.back())), Wide(uniform(1, 2))});
+    }
+    int asked = 0;
+    const auto schedule = Schedule::from_squares(
+        steps,
+        [&](int t) {
+          REQUIRE(t == asked++);
+          return squares[std::size_t(t)];
+        },
+        Wide(0.5));
+    REQUIRE((asked == steps + 1 && schedule.steps() == steps));
+    truth::Real signal = 1, noise = 0;
+    for (int t = 1; t <= steps; ++t) {
+      const truth::Real beta = std::min(betas[std::size_t(t)], 0.5);
+      noise = t < cut ? truth::exact(squares[std::size_t(t)].noise) : noise + signal * beta;
+      signal *= 1 - beta;
+      wrong.compare("beta", t, schedule.beta(t), beta);
+      wrong.compare("signal^2", t, schedule(t).alpha_bar(), signal);
+      wrong.compare("noise^2", t, schedule(t).noise_variance(), noise);
+    }
+  }
+  wrong.require_none();
+  const auto to_pure_noise = Schedule::from_squares(
+      2, [](int t) { return Schedule::Squares{Wide(1 - t * 0.5), Wide(t * 0.5)}; });  // no beta is cut
+  REQUIRE((to_pure_noise.beta(1) == 0.5 && to_pure_noise.beta(2) == 1 && to_pure_noise(2).signal() == 0));
+}
+
+TEST_CASE("betas in braces", "[discrete_schedule]") {
+  const DiscreteSchedule<double> schedule{0.5, 0.25};
+  REQUIRE((schedule.steps() == 2 && schedule.beta(1) == 0.5 && schedule.beta(2) == 0.25));
+  const std::vector<double> betas{0.5, 0.25};
+  const DiscreteSchedule of_vector{betas};
+  static_assert(std::same_as<decltype(of_vector), const DiscreteSchedule<double>>);
+  REQUIRE((of_vector.steps() == 2 && of_vector.beta(2) == 0.25));
+}
+
 TEST_CASE("bad betas and steps are named", "[discrete_schedule][errors]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto of = [](std::vector<double> betas) { return message([&] { return DiscreteSchedule<double>(betas); }); };

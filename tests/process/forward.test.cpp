@@ -220,6 +220,11 @@ TEST_CASE("coefficients near both ends are correctly rounded", "[forward][roundi
     compare(wrong, {vp_level(std::max(a, b)), 1 / (1 + e), e / (1 + e)},
             {vp_level(std::min(a, b)), 1 / (1 + f), f / (1 + f)});
   }
+  for (int i = 0; i < 300; ++i) {  // the variance of the posterior is one, but for less than W has bits
+    const double a = uniform(-200, -100), b = a - uniform(60, 200);
+    const truth::Real e = exp(-truth::Real(a)), f = exp(-truth::Real(b));
+    compare(wrong, {vp_level(a), 1 / (1 + e), e / (1 + e)}, {vp_level(b), 1 / (1 + f), f / (1 + f)});
+  }
   wrong.require_none();
 }
 
@@ -227,8 +232,9 @@ TEST_CASE("the variance between neighbours is beta, midpoints of two doubles inc
   rounding::Misrounded wrong;
   for (int i = 0; i < 200; ++i) {
     const double first = uniform(0.01, 0.9), last = std::nextafter(first, 1);
-    const auto schedule = linear_schedule(3, first, last);
-    wrong.compare("variance", i, q_transition(schedule(1), schedule(2)).variance,
+    const int middle = 2 + i % 20;
+    const auto schedule = linear_schedule(2 * middle - 1, first, last);
+    wrong.compare("variance", i, q_transition(schedule(middle - 1), schedule(middle)).variance,
                   (truth::Real(first) + truth::Real(last)) / 2);
   }
   wrong.require_none();
@@ -247,6 +253,9 @@ TEST_CASE("levels that differ by a rounding error are taken as equal, and no oth
               return q_transition(level(1, -168), level(0, 0));
             }).ends_with("expected at least that of t: s is the cleaner level"));
   }
+  // a level of tiny signal and tinier noise is the cleaner one, however small its numbers
+  REQUIRE(message([] { return q_transition(signal_noise_level(1, 1), signal_noise_level(0x1p-100, 0x1p-110)); }) ==
+          "diffusion::q_transition: s: a log-SNR = 0, expected at least that of t: s is the cleaner level");
 }
 
 TEST_CASE("states and batches have the coefficients of each level", "[forward]") {

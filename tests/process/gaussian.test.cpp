@@ -55,6 +55,27 @@ TEST_CASE("a draw has the density of its noise", "[gaussian][kingma2013.reparame
   }
 }
 
+TEST_CASE("density, entropy and divergence of many elements are sums over them", "[gaussian]") {
+  using truth::Real;
+  for (const std::size_t n : {1u, 2u, 5u}) {
+    Gaussian<std::vector<Real>> p{{}, exact::number(0.01, 5)}, q{{}, exact::number(0.01, 5)};
+    std::vector<Real> x;
+    Real density = 0, disorder = 0, divergence = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      p.mean.push_back(exact::number());
+      q.mean.push_back(exact::number());
+      x.push_back(exact::number());
+      const Gaussian<Real> p_i{p.mean[i], p.variance}, q_i{q.mean[i], q.variance};
+      density += log_density(p_i, x[i]);
+      disorder += entropy(p_i);
+      divergence += kl_divergence(p_i, q_i);
+    }
+    exact::require_equal(log_density(p, x), density);
+    exact::require_equal(entropy(p), disorder);
+    exact::require_equal(kl_divergence(p, q), divergence);
+  }
+}
+
 TEST_CASE("a sample is its mean and its root of variance times noise", "[gaussian]") {
   REQUIRE(sample(Gaussian{1.0, 4.0}, -0.5) == 0);
   REQUIRE(sample(Gaussian{1.0, 0.0}, 100.0) == 1);

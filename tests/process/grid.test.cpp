@@ -54,6 +54,24 @@ TEST_CASE("quadratic steps follow the square", "[grid][ddim2020.quadratic]") {
   REQUIRE(large == std::vector<int>{2000000000, 888888889, 222222222});
 }
 
+TEST_CASE("a quotient is rounded to nearest, ties to even, for products of 128 bits", "[grid]") {
+  using truth::Real;
+  for (int i = 0; i < 3000; ++i) {
+    const auto c = random_arguments::engine() >> (2 + i % 60), quotient = random_arguments::engine() >> (33 + i % 30);
+    const auto b = 1 + (random_arguments::engine() >> (34 + i % 29));
+    // a b / c near to `quotient`, or an exact tie where 2 a b = (2 quotient + 1) c
+    const auto a = std::uint64_t(Real(floor(Real(quotient) * c / b)));
+    if (c == 0 || Real(quotient) * c / b >= ldexp(Real(1), 64)) continue;
+    const Real exact = Real(a) * b / c, down = floor(exact), half = exact - down;
+    const bool up = half > 0.5 || (half == 0.5 && fmod(down, Real(2)) == 1);
+    REQUIRE(grid_details::rounded_quotient(a, b, c) == int(Real(up ? down + 1 : down)));
+  }
+  for (std::uint64_t k = 0; k < 100; ++k) {  // k + 1/2
+    const std::uint64_t c = std::uint64_t(1) << 61;
+    REQUIRE(grid_details::rounded_quotient(2 * k + 1, c / 2, c) == int(k % 2 == 0 ? k : k + 1));
+  }
+}
+
 TEST_CASE("grids of a number of steps, and in continuous time", "[grid]") {
   const auto schedule = linear_schedule(1000);
   REQUIRE(level_grid(schedule, 20).size() == 21);
@@ -64,6 +82,7 @@ TEST_CASE("grids of a number of steps, and in continuous time", "[grid]") {
   REQUIRE(continuous.size() == 5);
   for (int k = 0; k <= 4; ++k) REQUIRE(continuous[std::size_t(k)].time() == 1 - k / 4.0);
   REQUIRE(continuous[4].noise() == 0);
+  REQUIRE(level_grid(VpLinearSchedule<>(), 1).size() == 2);
 }
 
 TEST_CASE("a grid of levels ends at clean data", "[grid]") {
@@ -97,11 +116,17 @@ TEST_CASE("between the levels of a grid lie the betas of the respaced chain", "[
 
 TEST_CASE("bad grids are named", "[grid][errors]") {
   const auto schedule = linear_schedule(10);
-  REQUIRE(message([] { return trailing_steps(10, 0); }) ==
-          "diffusion::trailing_steps: n = 0, expected a number of steps in 1..T");
-  REQUIRE(message([] { return leading_steps(10, 11); }) ==
-          "diffusion::leading_steps: n = 11, expected a number of steps in 1..T");
-  REQUIRE(message([] { return linspace_steps(0, 1); }) == "diffusion::linspace_steps: steps = 0, expected at least 1");
+  const auto bad = [](auto spacing, const std::string& name) {
+    REQUIRE(message([&] { return spacing(0, 1); }) == "diffusion::" + name + ": steps = 0, expected at least 1");
+    for (const int n : {-1, 0, 11}) {
+      REQUIRE(message([&] { return spacing(10, n); }) ==
+              "diffusion::" + name + ": n = " + std::to_string(n) + ", expected a number of steps in 1..T");
+    }
+  };
+  bad(trailing_steps, "trailing_steps");
+  bad(leading_steps, "leading_steps");
+  bad(linspace_steps, "linspace_steps");
+  bad(quadratic_steps, "quadratic_steps");
   REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{5, 5}); }) ==
           "diffusion::level_grid: steps[1] = 5, expected strictly decreasing steps in 1..T");
   REQUIRE(message([&] { return level_grid(schedule, std::vector<int>{11}); }) ==

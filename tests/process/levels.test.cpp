@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The laws of batches, compiled once for each kind of state that holds several samples (see CMakeLists.txt).
 #include <diffusion/ddim.hpp>
+#include <diffusion/objective/weights.hpp>
 #include STATE_KIND
 
 #include <random>
@@ -87,11 +88,49 @@ TEST_CASE("each sample of a batch has its own level", "[state]") {
   }
 }
 
+TEST_CASE("each sample of a batch has its own loss", "[levels]") {
+  const Values a = draw(5), b = draw(6);  // whose squared differences have an exact sum
+  const auto losses = sample_losses(make(a), make(b), kind::samples);
+  REQUIRE(losses.size() == kind::samples);
+  const std::size_t length = kind::size / kind::samples;
+  for (std::size_t k = 0; k < kind::samples; ++k) {
+    double sum = 0;
+    for (std::size_t i = k * length; i < (k + 1) * length; ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+    REQUIRE(losses[k] == sum / double(length));
+  }
+}
+
 TEST_CASE("a batch is written into memory of the caller", "[levels]") {
   const State_ x = make(draw(8)), y = make(draw(9));
+  const auto s = some_levels(0), t = some_levels(50);
   Value out = q_sample(schedule(1), x, y);
-  q_sample(some_levels(0), x, y, into(out));
-  require_samples(out, [&](std::size_t k) { return q_sample(some_levels(0)[k], x, y); });
+  q_sample(s, x, y, into(out));
+  require_samples(out, [&](std::size_t k) { return q_sample(s[k], x, y); });
+  ddim_step(s, t, x, y, into(out));
+  require_samples(out, [&](std::size_t k) { return ddim_step(s[k], t[k], x, y); });
+}
+
+TEST_CASE("the order of a grid: noisiest first, no two of the same noise", "[levels][errors]") {
+  const auto error = [](std::vector<NoiseLevel<double>> levels) {
+    return message([&] { require_noisiest_first("f", levels); });
+  };
+  const auto wrong = [](const NoiseLevel<double>& level) {
+    return message([&] {
+      numerics::require(false, "f", "levels: a log-SNR", level.log_snr(), "more than the one before: noisiest first");
+    });
+  };
+  REQUIRE(error({}) == "diffusion::f: levels.size() = 0, expected at least one level");
+  const auto pure = alpha_bar_level(0), low = vp_level(-3), high = vp_level(2), clean = ve_level(0);
+  REQUIRE(error({low}) == "nothing thrown");
+  REQUIRE(error({pure, low, high, clean}) == "nothing thrown");
+  REQUIRE(error({ve_level(8), ve_level(5), ve_level(2)}) == "nothing thrown");
+  REQUIRE(error({signal_noise_level(2, 6), signal_noise_level(0.25, 0.5), signal_noise_level(8, 7)}) ==
+          "nothing thrown");
+  REQUIRE(error({signal_noise_level(0.25, 0.5), signal_noise_level(2, 6)}) == wrong(signal_noise_level(2, 6)));
+  REQUIRE(error({high, low}) == wrong(low));
+  REQUIRE(error({low, low}) == wrong(low));
+  REQUIRE(error({pure, high, low, clean}) == wrong(low));
+  REQUIRE(error({pure, low, clean, high}) == wrong(high));
 }
 
 TEST_CASE("batches of other sizes are named, and nothing is written", "[levels][errors]") {
@@ -114,7 +153,7 @@ TEST_CASE("batches of other sizes are named, and nothing is written", "[levels][
   REQUIRE(message([&] { q_posterior(two, some_levels(0), x, y); }) ==
           "diffusion::q_posterior: t has 3 elements, expected 2, as s");
   auto reversed = some_levels(0);
-  std::swap(reversed.front(), reversed.back());  // only the last sample has its levels in the wrong order
+  reversed.back() = schedule(900);  // only the last sample has its levels in the wrong order
   REQUIRE(message([&] { ddim_step(reversed, some_levels(50), x, y, 0.5, y, into(out)); }).find("the cleaner level") !=
           std::string::npos);
   REQUIRE(read(out) == before);

@@ -96,6 +96,12 @@ TEST_CASE("schedules with other arguments are correctly rounded",
   require_correct_rounding(linear_schedule(9, 0x1p-54, 0x1p-52), linear_betas(9, 0x1p-54, 0x1p-52));
   require_correct_rounding(warmup_schedule(200, 0.1),
                            [](int t) { return t > 20 ? truth::Real(0.02) : linear_betas(20, 1e-4, 0.02)(t); });
+  require_correct_rounding(warmup_schedule(100),
+                           [](int t) { return t > 10 ? truth::Real(0.02) : linear_betas(10, 1e-4, 0.02)(t); });
+  require_correct_rounding(warmup_schedule(10, 0.39, 0.25, 0.5),
+                           [](int t) { return t > 3 ? truth::Real(0.5) : linear_betas(3, 0.25, 0.5)(t); });
+  require_correct_rounding(warmup_schedule(5, 1, 0.5, 0.25), linear_betas(5, 0.5, 0.25));
+  require_correct_rounding(warmup_schedule(5, 0, 0.5, 0.25), [](int) { return truth::Real(0.25); });
   require_correct_rounding(warmup_schedule(20, 0.05, 1e-3, 0.5),
                            [](int t) { return t > 1 ? truth::Real(0.5) : truth::Real(1e-3); });
   require_correct_rounding(jensen_shannon_schedule(500), [](int t) { return truth::Real(1) / (500 - t + 1); });
@@ -133,6 +139,8 @@ TEST_CASE("rescaling to zero terminal SNR", "[schedules][lin2023.alg1]") {
   for (int t = 1; t < 1000; ++t) {
     const truth::Real signal = (roots[std::size_t(t)] - last) * first / (first - last);
     rounding::compare_level(wrong, rescaled(t), t, signal * signal, 1 - signal * signal, true);
+    const truth::Real before = t == 1 ? truth::Real(1) : (roots[std::size_t(t - 1)] - last) * first / (first - last);
+    wrong.compare("beta", t, rescaled.beta(t), 1 - signal * signal / (before * before));
   }
   wrong.require_none();
   REQUIRE(rescaled(1).alpha_bar() == schedule(1).alpha_bar());
@@ -173,24 +181,57 @@ TEST_CASE("bad arguments of schedules are named", "[schedules][errors]") {
     }
     return "nothing thrown";
   };
-  REQUIRE(message([] { return linear_schedule(0); }) == "diffusion::linear_schedule: steps = 0, expected at least 1");
-  REQUIRE(message([] { return linear_schedule(10, 1e-4, 1.5); }) ==
-          "diffusion::linear_schedule: beta_last = 1.5, expected a number in (0, 1]");
-  REQUIRE(message([] { return linear_schedule(10, 0.0); }) ==
-          "diffusion::linear_schedule: beta_first = 0, expected a number in (0, 1]");
-  REQUIRE(message([&] { return scaled_linear_schedule(10, nan); }) ==
-          "diffusion::scaled_linear_schedule: beta_first = nan, expected a number in (0, 1]");
-  REQUIRE(message([] { return cosine_schedule(-3); }) == "diffusion::cosine_schedule: steps = -3, expected at least 1");
-  REQUIRE(message([&] { return cosine_schedule(3, inf); }) ==
-          "diffusion::cosine_schedule: offset = inf, expected a number in [0, infinity)");
-  REQUIRE(message([] { return sigmoid_schedule(3, 3, -3); }) ==
-          "diffusion::sigmoid_schedule: end = -3, expected a finite number above start");
-  REQUIRE(message([] { return sigmoid_schedule(3, -3, 3, 0); }) ==
-          "diffusion::sigmoid_schedule: tau = 0, expected a finite number above 0");
-  REQUIRE(message([] { return warmup_schedule(3, 1.5); }) ==
-          "diffusion::warmup_schedule: warmup = 1.5, expected a number in [0, 1]");
+  const auto bad = [&](auto make, const std::string& function, const std::string& argument, double value,
+                       const std::string& expected) {
+    std::ostringstream text;
+    text << "diffusion::" << function << ": " << argument << " = " << value << ", expected " << expected;
+    REQUIRE(message([&] { return make(value); }) == text.str());
+  };
+  for (const int n : {0, -3}) {
+    bad([](double x) { return linear_schedule(int(x)); }, "linear_schedule", "steps", n, "at least 1");
+    bad([](double x) { return scaled_linear_schedule(int(x)); }, "scaled_linear_schedule", "steps", n, "at least 1");
+    bad([](double x) { return constant_schedule(int(x)); }, "constant_schedule", "steps", n, "at least 1");
+    bad([](double x) { return warmup_schedule(int(x)); }, "warmup_schedule", "steps", n, "at least 1");
+    bad([](double x) { return jensen_shannon_schedule(int(x)); }, "jensen_shannon_schedule", "steps", n, "at least 1");
+    bad([](double x) { return cosine_schedule(int(x)); }, "cosine_schedule", "steps", n, "at least 1");
+    bad([](double x) { return sigmoid_schedule(int(x)); }, "sigmoid_schedule", "steps", n, "at least 1");
+  }
+  for (const double beta : {0.0, -0.5, 1.5, nan}) {
+    const std::string in = "a number in (0, 1]", first = "beta_first", last = "beta_last";
+    bad([](double x) { return linear_schedule(9, x); }, "linear_schedule", first, beta, in);
+    bad([](double x) { return linear_schedule(9, 0.25, x); }, "linear_schedule", last, beta, in);
+    bad([](double x) { return scaled_linear_schedule(9, x); }, "scaled_linear_schedule", first, beta, in);
+    bad([](double x) { return scaled_linear_schedule(9, 0.25, x); }, "scaled_linear_schedule", last, beta, in);
+    bad([](double x) { return constant_schedule(9, x); }, "constant_schedule", "beta", beta, in);
+    bad([](double x) { return warmup_schedule(9, 0.5, x); }, "warmup_schedule", first, beta, in);
+    bad([](double x) { return warmup_schedule(9, 0.5, 0.25, x); }, "warmup_schedule", last, beta, in);
+    bad([](double x) { return cosine_schedule(9, 0, x); }, "cosine_schedule", "beta_max", beta, in);
+    bad([](double x) { return sigmoid_schedule(9, -3, 3, 1, x); }, "sigmoid_schedule", "beta_max", beta, in);
+  }
+  for (const double x : {-0.5, 1.5, nan})
+    bad([](double w) { return warmup_schedule(3, w); }, "warmup_schedule", "warmup", x, "a number in [0, 1]");
+  for (const double x : {-0.5, inf, nan})
+    bad([](double o) { return cosine_schedule(3, o); }, "cosine_schedule", "offset", x, "a number in [0, infinity)");
+  for (const double x : {inf, -inf, nan}) {
+    bad([](double s) { return sigmoid_schedule(3, s); }, "sigmoid_schedule", "start", x, "a finite number");
+    bad([](double e) { return sigmoid_schedule(3, 1, e); }, "sigmoid_schedule", "end", x,
+        "a finite number above start");
+    bad([](double k) { return sigmoid_schedule(3, -3, 3, k); }, "sigmoid_schedule", "tau", x,
+        "a finite number above 0");
+  }
+  for (const double x : {1.0, -3.0})
+    bad([](double e) { return sigmoid_schedule(3, 1, e); }, "sigmoid_schedule", "end", x,
+        "a finite number above start");
+  for (const double x : {0.0, -0.5})
+    bad([](double k) { return sigmoid_schedule(3, -3, 3, k); }, "sigmoid_schedule", "tau", x,
+        "a finite number above 0");
   REQUIRE(message([] { return rescale_zero_terminal_snr(linear_schedule(1)); }) ==
           "diffusion::rescale_zero_terminal_snr: schedule.steps() = 1, expected at least 2");
+  for (const double x : {1.0, -0.5, nan})
+    bad([](double a) { return schedule_from_alpha_bars(std::vector{a}); }, "schedule_from_alpha_bars", "alpha_bars[0]",
+        x, "a number in [0, 1), less than the one before");
+  bad([](double a) { return schedule_from_alpha_bars(std::vector{0.5, a}); }, "schedule_from_alpha_bars",
+      "alpha_bars[1]", 0.5, "a number in [0, 1), less than the one before");
   REQUIRE(message([] { return schedule_from_alpha_bars(std::vector<double>{0.9, 0.95}); }) ==
           "diffusion::schedule_from_alpha_bars: alpha_bars[1] = 0.94999999999999996, expected a number in [0, 1), less "
           "than the one before");

@@ -86,6 +86,14 @@ TEST_CASE("no noise is added, or drawn, on the way to clean data", "[ancestral]"
   drawn.clear();  // a chain that ends at a noisy level is still noisy there
   sample(AncestralSampler{}, gaussian_denoiser(0, 1), std::vector{schedule(9), schedule(5), schedule(2)}, 1.0, noise);
   REQUIRE(drawn == std::vector<int>{0, 1});
+  drawn.clear();  // a variance of zero is one: the step is its mean
+  const auto none = [](const auto&, const auto&) { return 0.0; };
+  const auto half = [](double, const auto&) { return 0.5; };
+  REQUIRE(sample(AncestralSampler{none}, half, std::vector{schedule(9), schedule(5)}, 1.0, noise) ==
+          ancestral_step(schedule(5), schedule(9), 1.0, 0.5, 1e300, none));
+  REQUIRE(drawn.empty());
+  const auto undefined = ancestral_coefficients(schedule(0), schedule(0));
+  REQUIRE((std::isnan(undefined.x0) && std::isnan(undefined.xt) && undefined.noise == 0));
 }
 
 TEST_CASE("levels in the wrong order are named by the function that was called", "[ancestral][errors]") {

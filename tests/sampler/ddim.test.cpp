@@ -156,6 +156,27 @@ TEST_CASE("the deterministic step needs neither eta nor noise", "[ddim]") {
   REQUIRE(x == expected);
 }
 
+TEST_CASE("eta may be as large as leaves all noise to sigma, whatever the scale, and no larger", "[ddim][errors]") {
+  // sigma = eta noise_s sqrt(1 - (noise_s / noise_t)^2) is noise_s where eta = 5/4 and noise_s : noise_t = 3 : 5
+  for (int m = 1; m < 200; m += 2) {
+    for (const double scale : {1.0 * m, m * 0x1p60, m * 0x1p-60}) {
+      const auto s = ve_level(3 * scale), t = ve_level(5 * scale);
+      const auto c = ddim_coefficients(s, t, 1.25);
+      REQUIRE(c.noise == 3 * scale);
+      REQUIRE((c.xt >= 0 && c.xt < 0x1p-80));
+      REQUIRE(std::abs(c.x0 - 1) < 0x1p-50);
+      REQUIRE(message([&] { return ddim_coefficients(s, t, std::nextafter(1.25, 2)); }) ==
+              "diffusion::ddim_coefficients: eta = 1.2500000000000002, expected a number >= 0 with sigma at most the "
+              "noise of s");
+    }
+  }
+  const auto far = ve_level(0x1p90), near = ve_level(1), pure = alpha_bar_level(0);
+  REQUIRE(ddim_coefficients(near, far, 1.0).xt < 0x1p-80);
+  REQUIRE(message([&] { return ddim_coefficients(near, far, std::nextafter(1.0, 2)); }) != "nothing thrown");
+  const auto c = ddim_coefficients(vp_level(0.5), pure, 1.0);  // from pure noise eta = 1 leaves nothing of x_t
+  REQUIRE((c.x0 == vp_level(0.5).signal() && c.xt == 0 && c.noise == vp_level(0.5).noise()));
+}
+
 TEST_CASE("bad eta is named", "[ddim][errors]") {
   const auto schedule = linear_schedule(10);
   const auto step = [&](double eta) {

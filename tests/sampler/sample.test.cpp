@@ -26,6 +26,18 @@ struct Remembering {
   }
 };
 
+// A sampler that shows what it is given: s, t and, by draw(), the step and the state that the noise is for.
+struct Showing {
+  std::vector<double>& seen;
+  template <class D, class Real, class X, class Draw>
+  void step(D& denoiser, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
+            NoHistory&) const {
+    seen.insert(seen.end(), {s.time(), t.time(), draw()});
+    x_0_hat = denoiser(x, t);
+    x = x_0_hat;
+  }
+};
+
 const auto schedule = linear_schedule(4);
 const auto half = [](double x, const NoiseLevel<double>&) { return x / 2; };
 const auto one = [](int, double) { return 1.0; };
@@ -58,6 +70,30 @@ TEST_CASE("the observer sees every step and can stop", "[sample]") {
   const double x = sample(Remembering{}, half, levels, 8.0, one,
                           [](const auto& p) { return p.step == 1 ? Loop::stop : Loop::proceed; });
   REQUIRE(x == 6.5);
+}
+
+TEST_CASE("a step is given both levels, and the noise its index and state", "[sample][ho2020.alg2]") {
+  std::vector<double> seen;
+  const auto noise = [](int k, double x) { return 100 * k + x; };
+  sample(Showing{seen}, half, std::vector{schedule(4), schedule(2), schedule(1)}, 8.0, noise);
+  REQUIRE(seen == std::vector<double>{2, 4, 8, 1, 2, 104});
+}
+
+TEST_CASE("a network of the noise or the score is not asked about pure noise", "[sample][errors]") {
+  const auto pure = alpha_bar_level(0), tiny = alpha_bar_level(1e-300), middle = alpha_bar_level(0.5);
+  const auto run = [](auto denoiser, std::vector<NoiseLevel<double>> levels) {
+    return message([&] { return sample(Remembering{}, denoiser, levels, 1.0, one); });
+  };
+  const std::string expected =
+      "diffusion::sample: levels: a signal = 0, expected more than 0 for a prediction of noise or score: predict v or "
+      "x_0";
+  REQUIRE(run(predicts_noise(half), {pure, middle}) == expected);
+  REQUIRE(run(predicts_score(half), {pure, middle}) == expected);
+  REQUIRE(run(clip_x0(predicts_noise(half)), {pure, middle}) == expected);
+  REQUIRE(run(predicts_v(half), {pure, middle}) == "nothing thrown");
+  REQUIRE(run(half, {pure, middle}) == "nothing thrown");
+  REQUIRE(run(predicts_noise(half), {tiny, middle}) == "nothing thrown");
+  REQUIRE(run(predicts_noise(half), {tiny}) == "nothing thrown");
 }
 
 TEST_CASE("a single level is where one already is", "[sample]") {

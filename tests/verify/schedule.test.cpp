@@ -160,13 +160,25 @@ TEST_CASE("a schedule that breaks one promise fails it", "[verify]") {
   noisy_data.level_of = [](const NoiseLevel<double>& level) { return level.time() == 0 ? vp_level(20.0) : level; };
   REQUIRE(failures(verify(noisy_data, 4)).front() == "t = 0 is clean data");
   Broken flat;  // two levels are the same
-  flat.level_of = [](const NoiseLevel<double>& level) {
-    return level.time() == 7 ? linear_schedule(20)(6) : level;
-  };
+  flat.level_of = [](const NoiseLevel<double>& level) { return level.time() == 7 ? linear_schedule(20)(6) : level; };
   REQUIRE(finding(verify(flat, 1e12), "SNR falls from level to level").residual > 0);
 }
 
+TEST_CASE("a schedule without betas need not preserve variance", "[verify]") {
+  struct StraightLine {
+    int steps() const { return 20; }
+    NoiseLevel<double> operator()(int t) const { return signal_noise_level<double>(1 - t / 20.0, t / 20.0, t); }
+  };
+  REQUIRE(verify(StraightLine{}));
+}
+
 TEST_CASE("what cannot be verified is named", "[verify][errors]") {
+  const std::vector<double> one{0.5};
+  const TabulatedSchedule<double> table(one, one);
+  REQUIRE(message([&] { return table(2); }) == "diffusion::TabulatedSchedule: t = 2, expected 0..T");
+  REQUIRE(message([&] { return table(-1); }) == "diffusion::TabulatedSchedule: t = -1, expected 0..T");
+  REQUIRE(message([&] { return table.beta(0); }) == "diffusion::TabulatedSchedule::beta: t = 0, expected 1..T");
+  REQUIRE(message([&] { return table.beta(2); }) == "diffusion::TabulatedSchedule::beta: t = 2, expected 1..T");
   const std::vector<double> betas{0.1, 0.2}, alpha_bars{0.9};
   REQUIRE(message([&] { return TabulatedSchedule<double>(betas, alpha_bars); }) ==
           "diffusion::TabulatedSchedule: alpha_bars has 1 elements, expected 2, as betas");

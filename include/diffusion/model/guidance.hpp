@@ -16,7 +16,9 @@ namespace diffusion {
 /// [hosalimans2022.6]
 template <class C, class U>
 struct GuidedDenoiser {
-  using inner = C;
+  // that of the two which says less at pure noise
+  using prediction =
+      std::conditional_t<requires { requires prediction_t<C>::needs_signal; }, prediction_t<C>, prediction_t<U>>;
   C conditional;
   U unconditional;
   double scale;
@@ -24,9 +26,19 @@ struct GuidedDenoiser {
   template <State X, Level L>
     requires Denoiser<const C, X, L> && Denoiser<const U, X, L>
   value_t<X> operator()(const X& x_t, const L& level) const {
+    return combined<X>(conditional(x_t, level), unconditional(x_t, level));
+  }
+  template <State X, Level L>
+    requires Denoiser<C, X, L> && Denoiser<U, X, L>
+  value_t<X> operator()(const X& x_t, const L& level) {
+    return combined<X>(conditional(x_t, level), unconditional(x_t, level));
+  }
+
+ private:
+  template <class X>
+  value_t<X> combined(const value_t<X>& c, const value_t<X>& u) const {
     using Real = sum_t<X>;
     NewState out;
-    const value_t<X> c = conditional(x_t, level), u = unconditional(x_t, level);
     return apply_row("guided", std::array{Real(scale), Real(1 - scale)}, out, Named{"conditional", c},
                      Named{"unconditional", u});
   }

@@ -70,9 +70,10 @@ W log_normal_tail(const W& x) {
   return normal_details::log_density(x) + log(mills_ratio(x));
 }
 
-/// log(Phi(upper) - Phi(lower)) for finite lower <= upper; minus infinity where they are equal.
+/// log(Phi(upper) - Phi(lower)) for lower <= upper, infinite ones included; minus infinity where they are equal.
 template <class W>
 W log_normal_interval(const W& lower, const W& upper) {
+  if (lower == upper) return log(W(0));
   const W middle = (lower + upper) / W(2), half = (upper - lower) / W(2);
   if (middle < W(0)) return log_normal_interval(W(-upper), W(-lower));
   if (half * (W(1) + middle) < W(0.0625)) {

@@ -7,6 +7,7 @@
 // Accuracy: as that of the scalar's own functions; no digit is lost where the argument is small.
 #pragma once
 
+#include "libm.hpp"
 #include "working.hpp"
 
 namespace diffusion::numerics {
@@ -14,6 +15,15 @@ namespace diffusion::numerics {
 template <class W>
 W absolute(const W& x) {
   return x < W(0) ? W(-x) : x;
+}
+
+/// exp(x); of a double by the C library, quickly.
+template <class W>
+W exp_of(const W& x) {
+  if constexpr (std::same_as<W, double>)
+    return libm::exp(x);
+  else
+    return round_to<W>(Working<W>(exp(Working<W>(x))));
 }
 
 /// exp(x) - 1.
@@ -25,10 +35,12 @@ W expm1_of(const W& x) {
     return exp(x) - W(1);
 }
 
-/// log(1 + x).
+/// log(1 + x); of a double by the C library.
 template <class W>
 W log1p_of(const W& x) {
-  if constexpr (requires { W(log1p(x)); })
+  if constexpr (std::same_as<W, double>)
+    return libm::log1p(x);
+  else if constexpr (requires { W(log1p(x)); })
     return log1p(x);
   else
     return log(W(1) + x);
@@ -45,6 +57,16 @@ W minus_log1p(const W& u) {
     if (next == sum || is_nan(next)) return next;
     sum = next;
   }
+}
+
+/// r - 1 - log r >= 0 for r = p / q, twice the divergence of two normals of one mean and of these variances. The
+/// difference p - q is given, where it may be known better than by a subtraction; far from r = 1 it has lost the
+/// smaller.
+template <class W>
+W variance_divergence(const W& p, const W& q, const W& difference) {
+  if (!(W(2) * p < q) && !(W(2) * q < p)) return minus_log1p(W(difference / q));
+  const W ratio = p / q;
+  return ratio - W(1) - log(ratio);
 }
 
 template <class W>

@@ -22,10 +22,14 @@ struct GreyLevels {
   double low = -1, high = 1;
 };
 
-namespace decoder_details {
+/// The last step, p(x_0 | x_1), as a density: for data that are not integers.
+struct GaussianDecoder {};
 
-inline constexpr const char* function = "discretized_gaussian_log_likelihood";
-inline constexpr const char* grey_level = "a grey level, in [grey.low, grey.high]";
+/// How the last step is scored: by its density, or by the probability of a grey level (a GreyLevels).
+template <class D>
+concept LastStep = std::same_as<D, GaussianDecoder> || std::same_as<D, GreyLevels>;
+
+namespace decoder_details {
 
 enum class Bin { closed, lowest, highest };
 
@@ -35,19 +39,35 @@ class Bins {
   using W = numerics::Working<S>;
 
  public:
-  explicit Bins(const GreyLevels& grey) : low_(grey.low), high_(grey.high) {
+  Bins(const char* function, const GreyLevels& grey) : levels_(grey.levels), low_(grey.low), high_(grey.high) {
     numerics::require(grey.levels >= 2, function, "grey.levels", grey.levels, "at least 2");
     numerics::require(low_ < high_ && high_ - low_ < std::numeric_limits<double>::infinity(), function, "grey.low",
                       low_, "a finite number below grey.high");
     half_ = (W(high_) - W(low_)) / W(2 * (std::int64_t(grey.levels) - 1));
     slack_ = (high_ - low_) / 8 / (grey.levels - 1);
     fast_half_ = 4 * slack_;
+    half_rest_ = numerics::round_to<double>(W(half_ - W(fast_half_)));
   }
 
   /// Whether x is a datum: NaN, or beyond the range by at most an eighth of a bin, as rounded data may be.
   bool contain(const S& x) const {
     const double value = numerics::shown(x);
     return !(value < low_ - slack_ || value > high_ + slack_);
+  }
+
+  /// The distance between grey levels.
+  W width() const { return W(2) * half_; }
+  /// The number of the grey level x, 0..levels-1.
+  int index(const S& x) const {
+    const double k = numerics::libm::floor((numerics::shown(x) - low_ + fast_half_) / (2 * fast_half_));
+    return k >= 1 ? k < levels_ ? static_cast<int>(k) : levels_ - 1 : 0;
+  }
+  int levels() const { return levels_; }
+
+  /// Where the grey level x lies.
+  Bin bin(const S& x) const {
+    const double value = numerics::shown(x);
+    return value < low_ + slack_ ? Bin::lowest : value > high_ - slack_ ? Bin::highest : Bin::closed;
   }
 
   /// log P(bin of x) under N(mean, exp(2 log_scale)).
@@ -59,31 +79,66 @@ class Bins {
                                                        : numerics::log_normal_tail(lower));
   }
 
-  /// The same in doubles, but for bins so narrow, or with an edge so near to the mean, that their rounding counts.
+  /// The same in doubles, but where their rounding counts: an edge at the mean of a narrow Gaussian, and probabilities
+  /// so near to 1 that the logarithm multiplies the error of an edge by 16 and more.
   double fast_log_probability(double x, double mean, double log_scale) const {
     const double inverse_scale = numerics::libm::exp(-log_scale), difference = x - mean;
-    const double size = difference < 0 ? -difference : difference;
-    const double distance = bin(x) == Bin::closed ? size : bin(x) == Bin::lowest ? -difference : difference;
-    const double edge = distance - fast_half_, sum = size + fast_half_;
-    if (8 * (edge < 0 ? -edge : edge) < sum && 8 < sum * inverse_scale) return log_probability(x, mean, log_scale);
-    if (log_scale < -300 || log_scale > 300) return log_probability(x, mean, log_scale);
-    if (bin(x) != Bin::closed) return numerics::fast_log_normal_tail(edge * inverse_scale);
-    return numerics::fast_log_normal_interval(edge * inverse_scale, sum * inverse_scale, fast_half_ * inverse_scale);
+    const double size = difference < 0 ? -difference : difference, sum = size + fast_half_;
+    if (log_scale < -300 || log_scale > 300 || sum > 1e300) return log_probability(x, mean, log_scale);
+    // what rounding took from the difference, by Knuth, and from half a bin
+    const double part = difference - x, lost = (x - (difference - part)) - (mean + part);
+    const Bin place = bin(x);
+    const bool mirrored = place == Bin::lowest || (place == Bin::closed && difference < 0);
+    const double rest = (mirrored ? -lost : lost) - half_rest_;
+    const double edge = ((mirrored ? -difference : difference) - fast_half_) + rest, z = edge * inverse_scale;
+    if (1e9 * (edge < 0 ? -edge : edge) < sum && 8 < sum * inverse_scale) return log_probability(x, mean, log_scale);
+    if (-5.8 < z && z < -4) return log_probability(x, mean, log_scale);
+    if (place != Bin::closed) return numerics::fast_log_normal_tail(z);
+    return numerics::fast_log_normal_interval(z, sum * inverse_scale, fast_half_ * inverse_scale);
   }
 
  private:
-  Bin bin(const S& x) const {
-    const double value = numerics::shown(x);
-    return value < low_ + slack_ ? Bin::lowest : value > high_ - slack_ ? Bin::highest : Bin::closed;
-  }
-
-  double low_, high_, slack_, fast_half_;  // slack_ is an eighth of a bin
-  W half_;                                 // of the width of a bin
+  int levels_;
+  double low_, high_, slack_;     // slack_ is an eighth of a bin
+  double fast_half_, half_rest_;  // half a bin, in two parts
+  W half_;
 };
 
 /// A scale for all elements, or a state with one for each.
 template <class L, class X>
 concept LogScale = std::convertible_to<const L&, sum_t<X>> || (StoredState<X> && CompatibleState<L, X>);
+
+/// The sum of term(bins, element of x, of mean, log_scale) over the elements of x, which must be grey levels.
+template <class X, class Y, class L, class Term>
+sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Named<X>& x, const Named<Y>& mean,
+                         const Named<L>& log_scale, const Term& term) {
+  using S = sum_t<X>;
+  const Bins<S> bins(function, grey);
+  const char* grey_level = "a grey level, in [grey.low, grey.high]";
+  if constexpr (StoredState<X>) {
+    using V = value_t<X>;
+    const auto x_view = state_traits<V>::view(x.state);
+    const auto mean_view = state_traits<V>::view(mean.state);
+    state_details::require_like<V>(function, x, x_view.size(), mean, mean_view.size());
+    const auto sum = [&](auto log_scale_of) {
+      return state_details::pairwise_sum<S>(0, x_view.size(), [&](std::size_t i) {
+        const S x_i(x_view.data()[i]);
+        numerics::require_element(bins.contain(x_i), function, x.name, i, x_i, grey_level);
+        return term(bins, x_i, S(mean_view.data()[i]), S(log_scale_of(i)));
+      });
+    };
+    if constexpr (StoredState<L>) {
+      const auto view = state_traits<V>::view(log_scale.state);
+      state_details::require_like<V>(function, x, x_view.size(), log_scale, view.size());
+      return sum([&](std::size_t i) { return view.data()[i]; });
+    } else {
+      return sum([&](std::size_t) { return log_scale.state; });
+    }
+  } else {
+    numerics::require(bins.contain(S(x.state)), function, x.name, x.state, grey_level);
+    return term(bins, S(x.state), S(static_cast<const X&>(mean.state)), static_cast<S>(log_scale.state));
+  }
+}
 
 }  // namespace decoder_details
 
@@ -94,36 +149,14 @@ concept LogScale = std::convertible_to<const L&, sum_t<X>> || (StoredState<X> &&
 template <NormedState X, CompatibleState<X> Y, decoder_details::LogScale<X> L>
 sum_t<X> discretized_gaussian_log_likelihood(const X& x, const Y& mean, const L& log_scale,
                                              const GreyLevels& grey = {}) {
-  using S = sum_t<X>;
-  using decoder_details::function, decoder_details::grey_level;
-  const decoder_details::Bins<S> bins(grey);
-  if constexpr (StoredState<X>) {
-    using V = value_t<X>;
-    const Named named{"x", x};
-    const auto x_view = state_traits<V>::view(x);
-    const auto mean_view = state_traits<V>::view(mean);
-    state_details::require_like<V>(function, named, x_view.size(), Named{"mean", mean}, mean_view.size());
-    const auto sum = [&](auto log_scale_of) {
-      return state_details::pairwise_sum<S>(0, x_view.size(), [&](std::size_t i) {
-        const S x_i(x_view.data()[i]), mean_i(mean_view.data()[i]), log_scale_i(log_scale_of(i));
-        numerics::require_element(bins.contain(x_i), function, "x", i, x_i, grey_level);
-        if constexpr (std::same_as<S, double>)
-          return bins.fast_log_probability(x_i, mean_i, log_scale_i);
-        else
-          return bins.log_probability(x_i, mean_i, log_scale_i);
-      });
-    };
-    if constexpr (StoredState<L>) {
-      const auto view = state_traits<V>::view(log_scale);
-      state_details::require_like<V>(function, named, x_view.size(), Named{"log_scale", log_scale}, view.size());
-      return sum([&](std::size_t i) { return view.data()[i]; });
-    } else {
-      return sum([&](std::size_t) { return log_scale; });
-    }
-  } else {
-    numerics::require(bins.contain(S(x)), function, "x", x, grey_level);
-    return bins.log_probability(S(x), S(static_cast<const X&>(mean)), static_cast<S>(log_scale));
-  }
+  const auto term = []<class S>(const decoder_details::Bins<S>& bins, const S& x_i, const S& mean_i, const S& scale_i) {
+    if constexpr (StoredState<X> && std::same_as<S, double>)
+      return bins.fast_log_probability(x_i, mean_i, scale_i);
+    else
+      return bins.log_probability(x_i, mean_i, scale_i);
+  };
+  return decoder_details::sum_over_levels("discretized_gaussian_log_likelihood", grey, Named{"x", x},
+                                          Named{"mean", mean}, Named{"log_scale", log_scale}, term);
 }
 
 }  // namespace diffusion

@@ -61,7 +61,7 @@ std::vector<Step<W>> transitions(const char* function, const L& levels) {
   std::vector<Step<W>> steps;
   for (std::size_t k = 0; k + 1 < std::size(levels); ++k) {
     const auto q = forward_details::transition(function, levels[k + 1], levels[k]);
-    steps.push_back({W(sqrt(q.scale_squared)), W(q.variance), W(0), W(0), W(0)});
+    steps.push_back({W(sqrt(q.scale_squared)), W(q.variance), {}, {}, {}});
   }
   return steps;
 }
@@ -240,9 +240,10 @@ sum_t<X> joint_kl(const L& levels, const Gaussian<X>& data, const ReverseModel<D
   const auto steps = joint_details::reverse_steps<W>(function, levels, model);
   const W d = joint_details::working_dimension(data.mean), v(data.variance), prior(model.prior_variance);
   const W signal_squared(levels[0].working_signal_squared());
-  // the variance of q(x_T) relative to the prior, minus one
-  const W excess = (signal_squared * v + W(levels[0].working_noise_squared_minus_one()) + (W(1) - prior)) / prior;
-  W sum = d * numerics::minus_log1p(excess) + signal_squared * squared_norm(data.mean) / prior;
+  // the variance of q(x_T) less that of the prior
+  const W excess = signal_squared * v + W(levels[0].working_noise_squared_minus_one()) + (W(1) - prior);
+  const W variance = signal_squared * v + W(levels[0].working_noise_squared());
+  W sum = d * numerics::variance_divergence(variance, prior, excess) + signal_squared * squared_norm(data.mean) / prior;
   for (std::size_t k = 0; k < steps.size(); ++k) {
     const auto &s = levels[k + 1], &t = levels[k];
     const auto r = joint_details::residual(function, steps[k], s, t, data.mean, model.denoiser);
@@ -250,7 +251,7 @@ sum_t<X> joint_kl(const L& levels, const Gaussian<X>& data, const ReverseModel<D
     const W variance_s = joint_details::variance_at(s, v), variance_t = joint_details::variance_at(t, v);
     const W slope = steps[k].scale * variance_s / variance_t;
     const W exact = variance_s * steps[k].transition_variance / variance_t;
-    sum = sum + d * numerics::minus_log1p(W((exact - steps[k].variance) / steps[k].variance)) +
+    sum = sum + d * numerics::variance_divergence(exact, steps[k].variance, W(exact - steps[k].variance)) +
           (d * (slope - r.xt) * (slope - r.xt) * variance_t + r.mean_squared) / steps[k].variance;
   }
   return numerics::round_to<sum_t<X>>(W(sum / W(2)));

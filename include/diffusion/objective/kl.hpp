@@ -8,7 +8,7 @@
 // 2021, eq. 13 for the weight (SNR_s - SNR_t) / 2.
 #pragma once
 
-#include "../process/forward.hpp"
+#include "../process/step_variance.hpp"
 
 namespace diffusion {
 
@@ -16,7 +16,8 @@ namespace diffusion {
 template <Level L, NormedState X>
 sum_t<X> prior_kl(const L& level, const X& x_0) {
   using W = numerics::Working<sum_t<X>>;
-  const W variance_part = numerics::minus_log1p(W(level.working_noise_squared_minus_one()));
+  const W variance_part =
+      numerics::variance_divergence(W(level.working_noise_squared()), W(1), W(level.working_noise_squared_minus_one()));
   return numerics::round_to<sum_t<X>>(W(
       (W(static_cast<double>(dimension(x_0))) * variance_part + W(level.working_signal_squared()) * squared_norm(x_0)) /
       W(2)));
@@ -34,6 +35,24 @@ sum_t<X> denoising_kl(const L& s, const L& t, const X& x_0, const Y& x_0_hat) {
   const W weight(s.working_signal_squared() * transition_variance /
                  (t.working_noise_squared() * s.working_noise_squared()));
   return numerics::round_to<sum_t<X>>(W(weight * distance / W(2)));
+}
+
+/// The same for a reverse step of another variance, KL(q(x_s | x_t, x_0) || N(mean at x_0_hat, variance(s, t) I)) =
+/// (d (r - 1 - log r) + x0^2 ||x_0 - x_0_hat||^2 / variance) / 2, where r = beta_tilde / variance and x0 is that of
+/// q_posterior: TransitionVariance{} is beta, and PosteriorVariance{} gives the function above. The variance must be
+/// more than 0; at clean data, where q is a point, the divergence is infinite. [ho2020.8]
+template <Level L, NormedState X, CompatibleState<X> Y, StepVariance<level_real_t<L>> V>
+sum_t<X> denoising_kl(const L& s, const L& t, const X& x_0, const Y& x_0_hat, const V& variance) {
+  using W = numerics::Working<sum_t<X>>;
+  const W distance = squared_distance("denoising_kl", Named{"x_0", x_0}, Named{"x_0_hat", x_0_hat});
+  const auto transition = forward_details::transition("denoising_kl", s, t);
+  const W x0(forward_details::posterior_mean(transition, s, t).x0), v(variance(s, t));
+  const W posterior(transition.variance / t.working_noise_squared() * s.working_noise_squared());
+  if (!(v > W(0)))
+    numerics::require(false, "denoising_kl", "variance", numerics::round_to<sum_t<X>>(v), "a number > 0");
+  const W d(static_cast<double>(dimension(x_0)));
+  return numerics::round_to<sum_t<X>>(
+      W((d * numerics::variance_divergence(posterior, v, W(posterior - v)) + x0 * x0 * distance / v) / W(2)));
 }
 
 }  // namespace diffusion

@@ -29,37 +29,39 @@ struct TrainingBatch {
 namespace training_details {
 
 /// 64 random bits for each sample, of another key than the normals, so that times and noise are independent.
+inline constexpr std::uint64_t times_key = 0x74696d65732e2e2eu;
 inline numerics::Limb bits(const NormalNoise& noise, int step, std::size_t sample) {
   const auto words =
-      noise_details::block(noise.seed ^ 0x74696d65732e2e2eu, noise.stream, static_cast<std::uint32_t>(step), sample);
+      noise_details::block(noise.seed ^ times_key, noise.stream, static_cast<std::uint32_t>(step), sample);
   return words[0] | numerics::Limb(words[1]) << 32;
+}
+
+/// The level at the position bits / 2^64 of a schedule: each of 1..T has an equal part, or t in (0, 1).
+template <DiscreteTimeSchedule S>
+auto level_at(const S& schedule, numerics::Limb bits) {
+  const auto steps = static_cast<numerics::Limb>(schedule.steps());
+  return schedule(1 + static_cast<int>(numerics::multiply_limbs(bits, steps).high));
+}
+template <ContinuousTimeSchedule S>
+auto level_at(const S& schedule, numerics::Limb bits) {
+  using Real = typename level_details::LevelReal<decltype(schedule(0.5))>::type;
+  // 23 bits are exact in a float, too, and never 0 or 1
+  return schedule(Real(2 * static_cast<int>(bits >> 42) + 1) / Real(1 << 23));
 }
 
 }  // namespace training_details
 
 /// `samples` levels at steps drawn uniformly from 1..T, a pure function of (seed, stream, step) of the noise and of the
-/// index of the sample. [ho2020.alg1], line 3.
-template <DiscreteTimeSchedule S>
-auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& noise, int step) {
-  std::vector<decltype(schedule(1))> levels;
+/// index of the sample, which counts from first_sample; in continuous time t is uniform in (0, 1). [ho2020.alg1], line
+/// 3; Kingma et al. 2021, section 4.
+template <class S>
+  requires DiscreteTimeSchedule<S> || ContinuousTimeSchedule<S>
+auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& noise, int step,
+                    std::size_t first_sample = 0) {
+  std::vector<decltype(training_details::level_at(schedule, 0))> levels;
   levels.reserve(samples);
-  for (std::size_t k = 0; k < samples; ++k) {
-    const auto steps = static_cast<numerics::Limb>(schedule.steps());
-    levels.push_back(
-        schedule(1 + static_cast<int>(numerics::multiply_limbs(training_details::bits(noise, step, k), steps).high)));
-  }
-  return levels;
-}
-
-/// The same in continuous time: t uniform in (0, 1). Kingma et al. 2021, section 4.
-template <ContinuousTimeSchedule S>
-auto uniform_levels(const S& schedule, std::size_t samples, const NormalNoise& noise, int step) {
-  using Real = typename level_details::LevelReal<decltype(schedule(0.5))>::type;
-  std::vector<NoiseLevel<Real>> levels;
-  levels.reserve(samples);
-  for (std::size_t k = 0; k < samples; ++k)  // 23 bits are exact in a float, too, and never 0 or 1
-    levels.push_back(
-        schedule(Real(2 * static_cast<int>(training_details::bits(noise, step, k) >> 42) + 1) / Real(1 << 23)));
+  for (std::size_t k = 0; k < samples; ++k)
+    levels.push_back(training_details::level_at(schedule, training_details::bits(noise, step, first_sample + k)));
   return levels;
 }
 
@@ -83,7 +85,14 @@ template <class Prediction, class S, StoredState X>
   requires DiscreteTimeSchedule<S> || ContinuousTimeSchedule<S>
 auto training_batch(const Prediction& prediction, const S& schedule, std::size_t samples, const X& x_0,
                     const NormalNoise& noise, int step) {
-  return training_batch(prediction, uniform_levels(schedule, samples, noise, step), x_0, noise(step, x_0));
+  // a part of a larger batch draws the levels of its own samples
+  const std::size_t length = samples == 0 ? 0 : dimension(x_0) / samples;
+  const std::uint64_t first = noise.first_element;
+  numerics::require(length == 0 ? first == 0 : first % length == 0, "training_batch", "noise.first_element", first,
+                    "the first element of a sample");
+  const std::size_t first_sample = length == 0 ? 0 : static_cast<std::size_t>(first / length);
+  return training_batch(prediction, uniform_levels(schedule, samples, noise, step, first_sample), x_0,
+                        noise(step, x_0));
 }
 
 /// The mean of (output - target)^2 over all elements. [ho2020.14], divided by the number of elements as every

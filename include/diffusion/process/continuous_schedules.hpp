@@ -3,9 +3,10 @@
 //
 // Use VpLinearSchedule for score SDEs and DPM-Solver, CosineLogSnrSchedule for v-prediction and simple diffusion,
 // LinearLogSnrSchedule for VDM, VeGeometricSchedule for VE models. time_at(level) is the t whose level has the same
-// log-SNR. A level's time() is t. Time outside [0, 1] and levels outside the schedule are errors.
+// log-SNR, and log_snr_slope(t) the derivative of the log-SNR, for bounds in continuous time. A level's time() is t.
+// Time outside [0, 1] and levels outside the schedule are errors.
 //
-// Accuracy: every scalar of a level, and time_at, is the exact value of its formula, rounded once.
+// Accuracy: every scalar of a level, time_at and the slope are the exact value of their formula, rounded once.
 // Source: Song et al. 2021, appendix C (VP, VE); Kingma et al. 2021 (linear log-SNR); Hoogeboom et al. 2023 (cosine).
 #pragma once
 
@@ -56,6 +57,13 @@ class VpLinearSchedule {
     return continuous_details::checked_inverse("VpLinearSchedule::time_at", level, t, Working(0));
   }
 
+  /// d log SNR / dt; minus infinity at 0.
+  Real log_snr_slope(Real t) const {
+    const Working time = continuous_details::checked_time("VpLinearSchedule::log_snr_slope", t);
+    const Working integral = time * (min_ + (max_ - min_) * time / Working(2)), rate = min_ + (max_ - min_) * time;
+    return numerics::round_to<Real>(Working(rate / numerics::expm1_of(Working(-integral))));
+  }
+
  private:
   using Working = numerics::Working<Real>;
   Working min_, max_;
@@ -85,6 +93,12 @@ class LinearLogSnrSchedule {
     const Working t = (max_ - level.working_log_snr()) / (max_ - min_);
     return continuous_details::checked_inverse("LinearLogSnrSchedule::time_at", level, t,
                                                numerics::working_tolerance<Working>());
+  }
+
+  /// d log SNR / dt.
+  Real log_snr_slope(Real t) const {
+    continuous_details::checked_time("LinearLogSnrSchedule::log_snr_slope", t);
+    return numerics::round_to<Real>(Working(min_ - max_));
   }
 
  private:
@@ -122,6 +136,15 @@ class CosineLogSnrSchedule {
                                                Working(first_ * numerics::working_tolerance<Working>()));
   }
 
+  /// d log SNR / dt; minus infinity where the log-SNR is infinite.
+  Real log_snr_slope(Real t) const {
+    const Working time = continuous_details::checked_time("CosineLogSnrSchedule::log_snr_slope", t);
+    const Working x = first_ + (last_ - first_) * time;
+    using numerics::cos_half_pi, numerics::sin_half_pi;
+    const Working product = sin_half_pi(x) * cos_half_pi(x);
+    return numerics::round_to<Real>(Working((first_ - last_) * numerics::pi<Working>() / product));
+  }
+
  private:
   using Working = numerics::Working<Real>;
 
@@ -157,6 +180,12 @@ class VeGeometricSchedule {
     const Working t = log_of(Working(sigma / min_)) / log_ratio_;
     return continuous_details::checked_inverse("VeGeometricSchedule::time_at", level, t,
                                                numerics::working_tolerance<Working>());
+  }
+
+  /// d log SNR / dt.
+  Real log_snr_slope(Real t) const {
+    continuous_details::checked_time("VeGeometricSchedule::log_snr_slope", t);
+    return numerics::round_to<Real>(Working(Working(-2) * log_ratio_));
   }
 
  private:

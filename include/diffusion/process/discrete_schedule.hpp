@@ -116,6 +116,8 @@ template <class Real>
 DiscreteSchedule(std::span<Real>) -> DiscreteSchedule<std::remove_const_t<Real>>;
 template <class Real>
 DiscreteSchedule(const std::vector<Real>&) -> DiscreteSchedule<Real>;
+template <class Real>  // a vector in braces is a range of betas, not one beta
+DiscreteSchedule(std::initializer_list<std::vector<Real>>) -> DiscreteSchedule<Real>;
 
 /// A schedule in discrete time: steps() and a level for every t = 0..steps().
 template <class S>

@@ -82,7 +82,8 @@ sum_t<X> kl_divergence(const Gaussian<X>& p, const Gaussian<X>& q) {
   using W = numerics::Working<sum_t<X>>;
   const W d(static_cast<double>(dimension(p.mean))), v_p(p.variance), v_q(q.variance);
   const W distance = squared_distance("kl_divergence", Named{"p.mean", p.mean}, Named{"q.mean", q.mean});
-  return numerics::round_to<sum_t<X>>(W((d * numerics::minus_log1p(W((v_p - v_q) / v_q)) + distance / v_q) / W(2)));
+  return numerics::round_to<sum_t<X>>(
+      W((d * numerics::variance_divergence(v_p, v_q, W(v_p - v_q)) + distance / v_q) / W(2)));
 }
 
 }  // namespace diffusion

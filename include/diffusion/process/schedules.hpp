@@ -141,7 +141,7 @@ DiscreteSchedule<Real> cosine_schedule(int steps, std::type_identity_t<Real> off
           const W& sine = sines[static_cast<std::size_t>(t)];
           return typename DiscreteSchedule<Real>::Squares{cosine * cosine, sine * sine};
         }
-        const W alpha_bar = t == 0 ? W(1) : W(cosine * cosine / norm);
+        const W alpha_bar = cosine * cosine / norm;
         return typename DiscreteSchedule<Real>::Squares{alpha_bar, W(1) - alpha_bar};
       },
       W(beta_max));

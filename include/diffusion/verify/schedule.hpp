@@ -37,8 +37,12 @@ class TabulatedSchedule {
     }
   }
   int steps() const { return static_cast<int>(betas_.size()); }
-  Real beta(int t) const { return betas_[static_cast<std::size_t>(t - 1)]; }
+  Real beta(int t) const {
+    numerics::require(t >= 1 && t <= steps(), "TabulatedSchedule::beta", "t", t, "1..T");
+    return betas_[static_cast<std::size_t>(t - 1)];
+  }
   NoiseLevel<Real> operator()(int t) const {
+    numerics::require(t >= 0 && t <= steps(), "TabulatedSchedule", "t", t, "0..T");
     return alpha_bar_level<Real>(t == 0 ? Real(1) : alpha_bars_[static_cast<std::size_t>(t - 1)], Real(t));
   }
 
@@ -133,8 +137,8 @@ void verify_steps(const S& schedule, Report& report) {
     const auto level = schedule(t);
     const auto now = static_cast<Real>(t);
     time.require(level.time() == now, now);
-    preserving.compare(level.working_signal_squared() + level.working_noise_squared(), W(1), 1, now);
     if constexpr (requires { schedule.beta(t); }) {
+      preserving.compare(level.working_signal_squared() + level.working_noise_squared(), W(1), 1, now);
       const W beta(schedule.beta(t));
       W alpha = W(1) - beta;
       if constexpr (requires { schedule.alpha(t); }) {
