@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/model/edm_prediction.hpp>
 
+#include <diffusion/ddpm.hpp>
+
 #include "../support/exact.hpp"
 #include "../support/message.hpp"
 
@@ -43,4 +45,17 @@ TEST_CASE("F says something of x_0 at clean data and at pure noise", "[edm]") {
           "diffusion::EdmPrediction: sigma_data = 0, expected a finite number > 0");
   REQUIRE(message([=] { return EdmPrediction{infinity}.target(NoiseLevel<>(), 1.0, 1.0); }) ==
           "diffusion::EdmPrediction: sigma_data = inf, expected a finite number > 0");
+}
+
+TEST_CASE("a network of F is a denoiser", "[edm]") {
+  const auto net = [](double x_t, const NoiseLevel<double>& t) { return 2 * x_t + t.noise(); };
+  const auto denoiser = predicts(EdmPrediction{0.7}, net);
+  for (const double log_snr : {-3.0, 0.0, 4.0}) {
+    const auto t = vp_level(log_snr);
+    REQUIRE(denoiser(1.5, t) == EdmPrediction{0.7}.x0(t, 1.5, net(1.5, t)));
+    REQUIRE(denoiser(1.5, t) != EdmPrediction{0.5}.x0(t, 1.5, net(1.5, t)));
+  }
+  const std::vector<NoiseLevel<double>> levels{vp_level(-std::numeric_limits<double>::infinity()),
+                                               NoiseLevel<double>()};
+  REQUIRE(sample(AncestralSampler{}, denoiser, levels, 0.25, NormalNoise{}) == denoiser(0.25, levels[0]));
 }

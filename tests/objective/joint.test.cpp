@@ -423,6 +423,21 @@ TEST_CASE("a network that predicts noise is a reverse model as any other", "[joi
                                           1e-14));
 }
 
+TEST_CASE("data of no variance that a Gaussian can have are an error", "[joint][errors]") {
+  const auto levels = level_grid(linear_schedule(4));
+  const ReverseModel model{AffineDenoiser{[](const auto&) { return AffineEstimate<double>{0.5, 0.0}; }},
+                           TransitionVariance{}};
+  for (const auto& [variance, shown] : {std::pair{-1.0, "-1"}, {1.0 / 0.0, "inf"}, {std::abs(std::nan("")), "nan"}}) {
+    const Gaussian<double> data{0.0, variance};
+    const std::string expected = std::string(": data.variance = ") + shown + ", expected a finite number >= 0";
+    REQUIRE(message([&] { return joint_kl(levels, data, model); }) == "diffusion::joint_kl" + expected);
+    REQUIRE(message([&] { return joint_entropy(levels, data); }) == "diffusion::joint_entropy" + expected);
+    REQUIRE(message([&] { return negative_vlb(levels, data, model); }) == "diffusion::negative_vlb" + expected);
+    REQUIRE(message([&] { return joint_cross_entropy(levels, data, model); }) ==
+            "diffusion::joint_cross_entropy" + expected);
+  }
+}
+
 TEST_CASE("what has no density is an error", "[joint][errors]") {
   const auto levels = level_grid(linear_schedule(3));
   const std::vector<double> path(4);

@@ -162,6 +162,13 @@ TEST_CASE("a step of another variance is correctly rounded", "[kl][rounding]") {
   wrong.require_none();
 }
 
+TEST_CASE("a term of the bound needs the cleaner level first, whatever the estimate", "[kl][errors]") {
+  const auto schedule = linear_schedule(10);
+  for (const double x_0_hat : {0.5, 1.0})
+    REQUIRE(message([&] { return denoising_kl(schedule(4), schedule(3), 1.0, x_0_hat); }).find("s: a log-SNR") !=
+            std::string::npos);
+}
+
 TEST_CASE("the variance of a step of the bound is more than zero", "[kl][errors]") {
   const auto schedule = linear_schedule(10);
   const std::vector<double> x(3, 0.5);

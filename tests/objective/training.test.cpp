@@ -64,7 +64,7 @@ TEST_CASE("a training batch is algorithm 1 of Ho et al.", "[training][ho2020.alg
   REQUIRE(training_batch(NoisePrediction{}, schedule, 3, x_0, noise, 7).target == eps);
   REQUIRE(training_batch(X0Prediction{}, batch.levels, x_0, eps).target == x_0);
   REQUIRE(message([&] { return training_batch(X0Prediction{}, schedule, 4, x_0, noise, 7); }) ==
-          "diffusion::q_sample: x_0 has 6 elements, which 4 levels do not divide");
+          "diffusion::training_batch: x_0 has 6 elements, which 4 levels do not divide");
 }
 
 TEST_CASE("times are drawn uniformly in continuous time", "[training]") {

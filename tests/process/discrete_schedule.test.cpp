@@ -118,8 +118,10 @@ TEST_CASE("bad betas and steps are named", "[discrete_schedule][errors]") {
   const DiscreteSchedule<double> schedule(std::vector<double>{0.1, 0.2});
   REQUIRE(message([&] { return schedule(3); }) == "diffusion::DiscreteSchedule: t = 3, expected a step in 0..T");
   REQUIRE(message([&] { return schedule(-1); }) == "diffusion::DiscreteSchedule: t = -1, expected a step in 0..T");
-  REQUIRE(message([&] { return schedule.beta(0); }) == "diffusion::beta: t = 0, expected a step in 1..T");
-  REQUIRE(message([&] { return schedule.alpha(3); }) == "diffusion::alpha: t = 3, expected a step in 1..T");
+  REQUIRE(message([&] { return schedule.beta(0); }) ==
+          "diffusion::DiscreteSchedule::beta: t = 0, expected a step in 1..T");
+  REQUIRE(message([&] { return schedule.alpha(3); }) ==
+          "diffusion::DiscreteSchedule::alpha: t = 3, expected a step in 1..T");
 }
 
 static_assert(DiscreteTimeSchedule<DiscreteSchedule<float>> && !DiscreteTimeSchedule<NoiseLevel<double>>);

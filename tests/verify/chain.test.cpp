@@ -36,11 +36,48 @@ TEST_CASE("the simulated chains of all schedules have the law of the closed form
       const Report report = verify_chain(schedule, options);
       INFO(report.table());
       REQUIRE(report);
-      REQUIRE(report.findings.size() == (schedule.steps() == 1 ? 4u : 6u));
+      REQUIRE(report.findings.size() == (schedule.steps() == 1 ? 5u : 7u));
     }
     REQUIRE(verify_chain(OnlyLevels{}, options));
     REQUIRE(verify_chain(linear_schedule<float>(50), options));
   }
+}
+
+TEST_CASE("a chain of the smallest steps has its law", "[verify]") {
+  for (const double beta : {1e-10, 1e-20, 1e-30, 1e-300}) {
+    const DiscreteSchedule<double> schedule(std::vector<double>(20, beta));
+    for (const double x_0 : {0.7, 1e10}) {
+      const Report report = verify_chain(schedule, {.x_0 = x_0});
+      INFO(report.table());
+      REQUIRE(report);
+    }
+  }
+}
+
+TEST_CASE("a schedule whose SNR rises is found out", "[verify]") {
+  struct Rising {
+    int steps() const { return 30; }
+    NoiseLevel<double> operator()(int t) const { return linear_schedule(30)(t == 20 ? 10 : t); }
+  };
+  const Report report = verify_chain(Rising{});
+  REQUIRE_FALSE(report);
+  REQUIRE(report.findings.size() == 1);
+  REQUIRE(report.findings[0].time == 20);
+  REQUIRE(report.findings[0].cases == 30);
+}
+
+TEST_CASE("a chain that drifts elsewhere is found out", "[verify]") {
+  struct Drifting {  // the signal of its levels is one part in a thousand too small
+    DiscreteSchedule<double> exact = linear_schedule(10, 1e-9, 1e-9);
+    int steps() const { return 10; }
+    double beta(int t) const { return exact.beta(t); }
+    NoiseLevel<double> operator()(int t) const {
+      return t == 0 ? exact(0) : signal_noise_level(0.999 * exact(t).signal(), exact(t).noise(), double(t));
+    }
+  };
+  const Report report = verify_chain(Drifting{});
+  REQUIRE_FALSE(report);
+  REQUIRE_FALSE(report.findings[1].holds());
 }
 
 TEST_CASE("a chain of other steps is found out", "[verify]") {
@@ -49,7 +86,7 @@ TEST_CASE("a chain of other steps is found out", "[verify]") {
   wrong.beta_factor = 1.2;
   const Report report = verify_chain(wrong);
   REQUIRE_FALSE(report);
-  REQUIRE_FALSE(report.findings[1].holds());  // the variance sees it
+  REQUIRE_FALSE(report.findings[2].holds());  // the variance sees it
   wrong.beta_factor = 0.8;
   REQUIRE_FALSE(verify_chain(wrong));
 }

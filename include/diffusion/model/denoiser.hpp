@@ -68,35 +68,40 @@ struct Predicts {
   using prediction = Prediction;
   using inner = Net;
   Net net;
+  [[no_unique_address]] Prediction output{};
 
   template <State X, Levels L>
     requires Network<const Net, X, L>
   value_t<X> operator()(const X& x_t, const L& level) const {
-    return Prediction::x0(level, x_t, net(x_t, level));
+    return output.x0(level, x_t, net(x_t, level));
   }
   template <State X, Levels L>
     requires Network<Net, X, L>
   value_t<X> operator()(const X& x_t, const L& level) {
-    return Prediction::x0(level, x_t, net(x_t, level));
+    return output.x0(level, x_t, net(x_t, level));
   }
 };
 
-/// Denoisers from networks.
+/// Denoisers from networks; predicts() takes a prediction that has parameters, such as EdmPrediction.
+template <class Prediction, class Net>
+Predicts<Prediction, Net> predicts(const Prediction& output, Net net) {
+  return {std::move(net), output};
+}
 template <class Net>
 Predicts<X0Prediction, Net> predicts_x0(Net net) {
-  return {std::move(net)};
+  return {std::move(net), {}};
 }
 template <class Net>
 Predicts<NoisePrediction, Net> predicts_noise(Net net) {
-  return {std::move(net)};
+  return {std::move(net), {}};
 }
 template <class Net>
 Predicts<VPrediction, Net> predicts_v(Net net) {
-  return {std::move(net)};
+  return {std::move(net), {}};
 }
 template <class Net>
 Predicts<ScorePrediction, Net> predicts_score(Net net) {
-  return {std::move(net)};
+  return {std::move(net), {}};
 }
 
 /// A denoiser whose estimate is bounded, element by element; NaN stays NaN.

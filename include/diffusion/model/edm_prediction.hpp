@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // EdmPrediction: a network F inside the preconditioning of EDM, as a prediction.
 //
-// Use it for networks trained by EDM: their denoiser is D(x; sigma) = c_skip x + c_out F, and F has targets of unit
-// variance at every level where the data have the standard deviation sigma_data. It says something of x_0 at every
-// level, clean data and pure noise included. c_in and c_noise are inputs of the network, hence its own business. For a
-// variance preserving level and sigma_data = 1, F is -v.
+// Use it, as predicts(EdmPrediction{0.5}, net), for networks trained by EDM: their denoiser is D(x; sigma) = c_skip x +
+// c_out F, and F has targets of unit variance at every level where the data have the standard deviation sigma_data. It
+// says something of x_0 at every level, clean data and pure noise included. c_in and c_noise are inputs of the network,
+// hence its own business. For a variance preserving level and sigma_data = 1, F is -v.
 //
 // Accuracy: the two coefficients are correctly rounded; the combination is one rounding of each term.
 // Source: Karras et al. 2022, table 1 and eq. 7, at x = x_t / signal and sigma = noise / signal.

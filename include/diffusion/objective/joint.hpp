@@ -91,6 +91,13 @@ std::vector<Step<W>> path_steps(const char* function, const L& levels, const P& 
   return steps;
 }
 
+template <NormedState X>
+void check(const char* function, const Gaussian<X>& data) {
+  const auto& v = data.variance;
+  if (!(v >= sum_t<X>(0)) || v - v != sum_t<X>(0))
+    numerics::require(false, function, "data.variance", v, "a finite number >= 0");
+}
+
 /// log(2 pi variance).
 template <class W>
 W log_two_pi(const W& variance) {
@@ -201,6 +208,7 @@ W cross_entropy(const char* function, const std::vector<Step<W>>& steps, const L
 template <LevelBatch L, NormedState X>
 sum_t<X> joint_entropy(const L& levels, const Gaussian<X>& data) {
   using W = numerics::Working<sum_t<X>>;
+  joint_details::check("joint_entropy", data);
   const auto steps = joint_details::transitions<W>("joint_entropy", levels);
   const W d = joint_details::working_dimension(data.mean);
   const W variance = joint_details::variance_at(levels[steps.size()], W(data.variance));
@@ -213,6 +221,7 @@ template <LevelBatch L, NormedState X, AffineInX<X, level_real_t<L>> D, StepVari
 sum_t<X> joint_cross_entropy(const L& levels, const Gaussian<X>& data, const ReverseModel<D, V>& model) {
   using W = numerics::Working<sum_t<X>>;
   const char* function = "joint_cross_entropy";
+  joint_details::check(function, data);
   const auto steps = joint_details::reverse_steps<W>(function, levels, model);
   return numerics::round_to<sum_t<X>>(joint_details::cross_entropy(function, steps, levels, data, model));
 }
@@ -223,6 +232,7 @@ template <LevelBatch L, NormedState X, AffineInX<X, level_real_t<L>> D, StepVari
 sum_t<X> negative_vlb(const L& levels, const Gaussian<X>& data, const ReverseModel<D, V>& model) {
   using W = numerics::Working<sum_t<X>>;
   const char* function = "negative_vlb";
+  joint_details::check(function, data);
   const auto steps = joint_details::reverse_steps<W>(function, levels, model);
   return numerics::round_to<sum_t<X>>(
       W(joint_details::cross_entropy(function, steps, levels, data, model) -
@@ -237,6 +247,7 @@ template <LevelBatch L, NormedState X, AffineInX<X, level_real_t<L>> D, StepVari
 sum_t<X> joint_kl(const L& levels, const Gaussian<X>& data, const ReverseModel<D, V>& model) {
   using W = numerics::Working<sum_t<X>>;
   const char* function = "joint_kl";
+  joint_details::check(function, data);
   const auto steps = joint_details::reverse_steps<W>(function, levels, model);
   const W d = joint_details::working_dimension(data.mean), v(data.variance), prior(model.prior_variance);
   const W signal_squared(levels[0].working_signal_squared());

@@ -30,8 +30,8 @@ template <Level L, NormedState X, CompatibleState<X> Y>
 sum_t<X> denoising_kl(const L& s, const L& t, const X& x_0, const Y& x_0_hat) {
   using W = numerics::Working<sum_t<X>>;
   const W distance = squared_distance("denoising_kl", Named{"x_0", x_0}, Named{"x_0_hat", x_0_hat});
-  if (distance == W(0)) return sum_t<X>(0);
   const auto [scale_squared, transition_variance] = forward_details::transition("denoising_kl", s, t);
+  if (distance == W(0)) return sum_t<X>(0);
   const W weight(s.working_signal_squared() * transition_variance /
                  (t.working_noise_squared() * s.working_noise_squared()));
   return numerics::round_to<sum_t<X>>(W(weight * distance / W(2)));

@@ -73,7 +73,8 @@ auto training_batch(const Prediction& prediction, const L& levels, const X& x_0,
   using Real = level_real_t<L>;
   const std::array<sum_t<X>, 1> one{sum_t<X>(1)};
   NewState out;
-  V x_t = q_sample(levels, x_0, eps);
+  V x_t =
+      apply_at("training_batch", At{levels}, forward_details::sample_row, out, Named{"x_0", x_0}, Named{"eps", eps});
   return TrainingBatch<V, Real>{{std::begin(levels), std::end(levels)},
                                 apply_row("training_batch", one, out, Named{"eps", eps}),
                                 std::move(x_t),

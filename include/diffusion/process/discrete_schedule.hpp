@@ -72,10 +72,12 @@ class DiscreteSchedule {
   int steps() const { return static_cast<int>(betas_.size()); }
 
   /// beta_t for t = 1..T.
-  Real beta(int t) const { return numerics::round_to<Real>(working_beta("beta", t)); }
+  Real beta(int t) const { return numerics::round_to<Real>(working_beta("DiscreteSchedule::beta", t)); }
 
   /// alpha_t = 1 - beta_t for t = 1..T.
-  Real alpha(int t) const { return numerics::round_to<Real>(Working(Working(1) - working_beta("alpha", t))); }
+  Real alpha(int t) const {
+    return numerics::round_to<Real>(Working(Working(1) - working_beta("DiscreteSchedule::alpha", t)));
+  }
 
   /// The level at t = 0..T; its time() is t.
   NoiseLevel<Real> operator()(int t) const {

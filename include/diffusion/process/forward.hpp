@@ -195,13 +195,18 @@ auto q_posterior(const S& s, const T& t, const X& x_t, const X0& x_0) {
       [](const auto& c) { return std::array{c.x0, c.xt}; }, Named{"x_0", x_0}, Named{"x_t", x_t});
 }
 
+namespace forward_details {
+
+/// The row of x_0 and eps in x_t.
+inline constexpr auto sample_row = [](const auto& t) { return std::array{t.signal(), t.noise()}; };
+
+}  // namespace forward_details
+
 /// x_t = signal x_0 + noise eps: a draw of q(x_t | x_0) for eps ~ N(0, I), each sample at its own level if there is a
 /// batch of levels. [ho2020.x_t]
 template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
 auto q_sample(const L& level, const X& x_0, const E& eps, Out out = {}) {
-  return apply_at(
-      "q_sample", At{level}, [](const auto& t) { return std::array{t.signal(), t.noise()}; }, out, Named{"x_0", x_0},
-      Named{"eps", eps});
+  return apply_at("q_sample", At{level}, forward_details::sample_row, out, Named{"x_0", x_0}, Named{"eps", eps});
 }
 
 }  // namespace diffusion

@@ -58,16 +58,22 @@ struct LevelOf<L> {
 template <class T>
 using level_of_t = typename level_details::LevelOf<T>::type;
 
+/// Whether s is strictly cleaner than t: SNR_s > SNR_t, with both of them compared exactly. False where one is NaN.
+template <Level L>
+bool is_cleaner(const L& s, const L& t) {
+  return t.working_signal_squared() * s.working_noise_squared() <
+         s.working_signal_squared() * t.working_noise_squared();
+}
+
 /// Fails unless there is a level, and each is strictly cleaner than the one before it: the order of a grid.
 template <LevelBatch L>
 void require_noisiest_first(const char* function, const L& levels) {
   const std::size_t count = std::size(levels);
   numerics::require(count >= 1, function, "levels.size()", count, "at least one level");
   for (std::size_t k = 0; k + 1 < count; ++k) {
-    const auto &t = levels[k], &s = levels[k + 1];
-    if (!(t.working_signal_squared() * s.working_noise_squared() <
-          s.working_signal_squared() * t.working_noise_squared()))
-      numerics::require(false, function, "levels: a log-SNR", s.log_snr(), "more than the one before: noisiest first");
+    if (!is_cleaner(levels[k + 1], levels[k]))
+      numerics::require(false, function, "levels: a log-SNR", levels[k + 1].log_snr(),
+                        "more than the one before: noisiest first");
   }
 }
 

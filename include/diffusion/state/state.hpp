@@ -152,8 +152,9 @@ struct Into {
 };
 
 /// into(out): write the result into `out`, which must have the size of the first state argument. It may be one of the
-/// arguments, but must not overlap one in part. Nothing is allocated and nothing returned.
+/// arguments, but must not overlap one in part. Nothing is allocated and nothing returned. A view may be a temporary.
 template <class X>
+  requires(std::is_lvalue_reference_v<X> || !std::same_as<X, value_t<X>>)
 Into<X> into(X&& out) {
   return Into<X>{static_cast<X&&>(out)};
 }

@@ -75,10 +75,8 @@ struct LevelIdentities {
 
   void step(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) {
     const Real time = t.time();
-    const bool falls =
-        t.working_signal_squared() * s.working_noise_squared() < s.working_signal_squared() * t.working_noise_squared();
-    monotone.require(falls, time);
-    if (!falls) return;
+    monotone.require(is_cleaner(s, t), time);
+    if (!is_cleaner(s, t)) return;
     const auto q = q_transition(s, t);
     const auto p = q_posterior(s, t);
     const W scale(q.scale), beta(q.variance), p_x0(p.x0), p_xt(p.xt), p_variance(p.variance);
