@@ -20,6 +20,9 @@ foreach(name IN ITEMS diffusion eigen xtensor)
   endif()
 endforeach()
 
+# What a header includes once for each width of registers, and is no header by itself.
+install(FILES include/diffusion/random/box_muller.inl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffusion/random)
+
 configure_package_config_file(cmake/diffusion-config.cmake.in diffusion-config.cmake
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(diffusion-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)

@@ -32,7 +32,7 @@ namespace training_details {
 inline constexpr std::uint64_t times_key = 0x74696d65732e2e2eu;
 inline numerics::Limb bits(const NormalNoise& noise, int step, std::size_t sample) {
   const auto words =
-      noise_details::block(noise.seed ^ times_key, noise.stream, static_cast<std::uint32_t>(step), sample);
+      vector_normals::block(noise.seed ^ times_key, noise.stream, static_cast<std::uint32_t>(step), sample);
   return words[0] | numerics::Limb(words[1]) << 32;
 }
 

@@ -13,8 +13,7 @@
 #pragma once
 
 #include "../state/state.hpp"
-#include "box_muller.hpp"
-#include "philox.hpp"
+#include "vector_normals.hpp"
 
 namespace diffusion {
 
@@ -23,44 +22,6 @@ template <class N, class X>
 concept NoiseSource = requires(N& noise, int k, const value_t<X>& x) {
   { noise(k, x) } -> CompatibleState<X>;
 };
-
-namespace noise_details {
-
-inline PhiloxCounter block(std::uint64_t seed, std::uint32_t stream, std::uint32_t step, std::uint64_t index) noexcept {
-  return philox4x32({std::uint32_t(index), std::uint32_t(index >> 32), step, stream},
-                    {std::uint32_t(seed), std::uint32_t(seed >> 32)});
-}
-
-/// The order of elements: four blocks make one group, and run in parallel; a group is 16 floats or 8 doubles.
-template <class F>
-struct Group {
-  static constexpr std::size_t lanes = 4, slots = sizeof(F) == 4 ? 4 : 2, size = lanes * slots;
-};
-
-/// The group that starts at element group * Group<F>::size.
-inline void fill_group(std::uint64_t seed, std::uint32_t stream, std::uint32_t step, std::uint64_t group,
-                       float (&out)[16]) noexcept {
-  for (std::size_t lane = 0; lane < 4; ++lane) {
-    const PhiloxCounter bits = block(seed, stream, step, 4 * group + lane);
-    const NormalPair<float> a = box_muller(bits[0], bits[1]), b = box_muller(bits[2], bits[3]);
-    out[lane] = a.first;
-    out[4 + lane] = a.second;
-    out[8 + lane] = b.first;
-    out[12 + lane] = b.second;
-  }
-}
-inline void fill_group(std::uint64_t seed, std::uint32_t stream, std::uint32_t step, std::uint64_t group,
-                       double (&out)[8]) noexcept {
-  for (std::size_t lane = 0; lane < 4; ++lane) {
-    const PhiloxCounter bits = block(seed, stream, step, 4 * group + lane);
-    const NormalPair<double> a =
-        box_muller(bits[0] | std::uint64_t(bits[1]) << 32, bits[2] | std::uint64_t(bits[3]) << 32);
-    out[lane] = a.first;
-    out[4 + lane] = a.second;
-  }
-}
-
-}  // namespace noise_details
 
 struct NormalNoise {
   std::uint64_t seed = 0;
@@ -72,14 +33,28 @@ struct NormalNoise {
   template <class F, std::size_t extent>
     requires(std::same_as<F, float> || std::same_as<F, double>)
   void fill(int step, std::span<F, extent> out) const noexcept {
-    constexpr std::size_t size = noise_details::Group<F>::size;
-    std::size_t done = 0;
+    using namespace vector_normals;
+    constexpr std::size_t size = group_size<F>;
+    const Registers registers = widest();
+    const std::size_t run = groups_in(registers) * size;
+    const auto at = static_cast<std::uint32_t>(step);
+    std::uint64_t group = first_element / size;
+    std::size_t done = 0, skip = static_cast<std::size_t>(first_element % size);
     while (done < out.size()) {
-      const std::uint64_t element = first_element + done;
-      const std::size_t skip = static_cast<std::size_t>(element % size);
-      F group[size];
-      noise_details::fill_group(seed, stream, static_cast<std::uint32_t>(step), element / size, group);
-      for (std::size_t i = skip; i < size && done < out.size(); ++i) out[done++] = group[i];
+      const std::size_t left = out.size() - done, runs = skip == 0 ? left / run : 0;
+      if (runs > 0) {
+        vector_normals::fill(registers, seed, stream, at, group, runs, out.data() + done);
+        group += runs * groups_in(registers);
+        done += runs * run;
+      } else {  // the ends of the span lie within a run
+        F whole[groups_in(Registers::avx512) * size];
+        vector_normals::fill(registers, seed, stream, at, group, 1, whole);
+        const std::size_t used = run - skip < left ? run - skip : left;
+        for (std::size_t i = 0; i < used; ++i) out[done + i] = whole[skip + i];
+        group += groups_in(registers);
+        done += used;
+        skip = 0;
+      }
     }
   }
 
