@@ -22,6 +22,7 @@ endforeach()
 
 # What a header includes once for each width of registers, and is no header by itself.
 install(FILES include/diffusion/random/box_muller.inl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffusion/random)
+install(FILES include/diffusion/state/kernel_loop.inl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffusion/state)
 
 configure_package_config_file(cmake/diffusion-config.cmake.in diffusion-config.cmake
                               INSTALL_DESTINATION ${package_dir})

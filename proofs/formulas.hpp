@@ -16,8 +16,8 @@ namespace proofs {
 using diffusion::NoiseLevel;
 
 /// Which error of a result has the bound: the relative one; that times min(1, lambda_s - lambda_t), where levels that
-/// are near are subtracted; that times SNR_t / SNR_s, where levels that are far apart are; the absolute one.
-enum class Error { relative, near, far, absolute };
+/// are near are subtracted; the absolute one.
+enum class Error { relative, near, absolute };
 
 struct Claim {
   std::string name;
@@ -201,7 +201,7 @@ struct Ddim {
     const Exact xt = sqrt((s.noise - variance) / t.noise), x0 = sqrt(s.signal) - xt * sqrt(t.signal);
     const std::string eta = halves == 0 ? ", eta 0" : halves == 1 ? ", eta 1/2" : ", eta 1";
     return {{"ddim_coefficients.x0" + eta, x0, Error::near},
-            {"ddim_coefficients.xt" + eta, xt, halves == 2 ? Error::far : Error::near},
+            {"ddim_coefficients.xt" + eta, xt, Error::near},
             {"ddim_coefficients.noise" + eta, sqrt(variance), Error::near}};
   }
 };

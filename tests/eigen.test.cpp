@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What is particular to Eigen; the laws of states run on its kinds in state/state.test.cpp.
+#include <stdexcept>
+#define EIGEN_RUNTIME_NO_MALLOC  // Eigen, which does not use operator new, says where it allocates
+#define eigen_assert(holds) \
+  if (!(holds)) throw std::logic_error(#holds)
 #include <diffusion/eigen.hpp>
 
-#include <diffusion/ddpm.hpp>
+#include <diffusion/ddim.hpp>
 #include <diffusion/model/exact.hpp>
+#include <diffusion/sampler/plan.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/message.hpp"
 
@@ -118,6 +124,48 @@ TEST_CASE("exact denoisers take each column for a sample of the shape of a mean"
   const GaussianDenoiser gaussian(mean, 0.5 * mean.cwiseAbs());
   REQUIRE(gaussian(y_rows, level) == gaussian(y, level));
   REQUIRE(gaussian.score(y_rows, level) == gaussian.score(y, level));
+}
+
+TEST_CASE("steps into memory, and the loop, allocate nothing where network and noise write", "[eigen][allocations]") {
+  const auto schedule = linear_schedule(100);
+  const auto levels = level_grid(schedule);
+  const auto require_none = [&]<class X>(const X& start) {
+    const auto net = writes([](const X& x, const auto& t, Into<X&> out) {
+      out.target = 0.5 * x;
+      out.target *= t.signal();
+    });
+    const auto noise = writes([](int k, const X& x, Into<X&> out) { out.target = -0.25 * double(k) * x; });
+    const auto denoiser = clip_x0(predicts_noise(net));
+    const auto plan = sampling_plan(AncestralSampler{}, denoiser, levels);
+    std::size_t before = 0;
+    sample(plan, denoiser, start, noise, [&](const auto& p) {  // from the second step on
+      if (p.step == 0) before = allocations::count();
+      if (p.step == 99) REQUIRE(allocations::count() == before);
+      Eigen::internal::set_is_malloc_allowed(p.step == 99);
+    });
+    X out = start;
+    const auto s = schedule(40), t = schedule(50);
+    const X x = start, y = 2 * start;
+    Eigen::internal::set_is_malloc_allowed(false);
+    before = allocations::count();
+    q_sample(t, x, y, into(out));
+    x0_from_noise(t, x, y, into(out));
+    ancestral_step(s, t, x, y, x, into(out));
+    ddim_step(s, t, x, y, 0.5, x, into(out));
+    ddim_step(s, t, x.leftCols(1), y.leftCols(1), into(out.leftCols(1)));
+    Eigen::internal::set_is_malloc_allowed(true);
+    REQUIRE(allocations::count() == before);
+  };
+  require_none(Eigen::ArrayXd::LinSpaced(37, -2, 2).eval());
+  require_none(Eigen::MatrixXd::Random(5, 7).eval());
+}
+
+TEST_CASE("samples by rows have the bits of samples by columns", "[eigen]") {
+  const Eigen::MatrixXf x = Eigen::MatrixXf::Random(5, 3), y = Eigen::MatrixXf::Random(5, 3);
+  const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> x_rows = x, y_rows = y;
+  const auto schedule = linear_schedule(1000);
+  const std::vector<NoiseLevel<double>> levels{schedule(10), schedule(500), schedule(1000)};
+  REQUIRE(q_sample(levels, x_rows, y_rows) == q_sample(levels, x, y));
 }
 
 static_assert(!State<Eigen::ArrayXi>);

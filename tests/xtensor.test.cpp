@@ -2,14 +2,16 @@
 // What is particular to xtensor; the laws of states run on its kinds in state/state.test.cpp.
 #include <diffusion/xtensor.hpp>
 
-#include <diffusion/ddpm.hpp>
+#include <diffusion/ddim.hpp>
 #include <diffusion/model/exact.hpp>
+#include <diffusion/sampler/plan.hpp>
 #if __has_include(<xtensor/views/xview.hpp>)
 #include <xtensor/views/xview.hpp>
 #else
 #include <xtensor/xview.hpp>
 #endif
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/message.hpp"
 
@@ -101,3 +103,33 @@ TEST_CASE("exact denoisers take each index of the first axis for a sample", "[xt
 }
 
 static_assert(!State<xt::xarray<int>>);
+
+TEST_CASE("steps into memory, and the loop, allocate nothing where network and noise write", "[xtensor][allocations]") {
+  const auto schedule = linear_schedule(100);
+  const auto levels = level_grid(schedule);
+  const auto require_none = [&]<class X>(const X& start) {
+    const auto net = writes([](const X& x, const auto& t, Into<X&> out) {
+      for (std::size_t i = 0; i < x.size(); ++i) out.target.data()[i] = 0.5 * t.signal() * x.data()[i];
+    });
+    const auto noise = writes([](int k, const X& x, Into<X&> out) {
+      for (std::size_t i = 0; i < x.size(); ++i) out.target.data()[i] = -0.25 * double(k) * x.data()[i];
+    });
+    const auto denoiser = clip_x0(predicts_noise(net));
+    std::vector<std::size_t> counts(100);
+    sample(sampling_plan(AncestralSampler{}, denoiser, levels), denoiser, start, noise,
+           [&](const auto& p) { counts[std::size_t(p.step)] = allocations::count(); });
+    REQUIRE(counts.back() == counts.front());
+    X out = start;
+    const auto s = schedule(40), t = schedule(50);
+    const X x = start, y = 2 * start;
+    const std::size_t before = allocations::count();
+    q_sample(t, x, y, into(out));
+    x0_from_noise(t, x, y, into(out));
+    ancestral_step(s, t, x, y, x, into(out));
+    ddim_step(s, t, x, y, 0.5, x, into(out));
+    REQUIRE(allocations::count() == before);
+  };
+  require_none(xt::xarray<double>{{1, -2, 0.5}, {-0.25, 0, 3}});
+  require_none(xt::xtensor<double, 2>{{1, -2, 0.5}, {-0.25, 0, 3}});
+  require_none(xt::xtensor_fixed<double, xt::xshape<2, 3>>{{1, -2, 0.5}, {-0.25, 0, 3}});
+}

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "ddpm.hpp"
-#include "objective/level_sampling.hpp"   // the low-discrepancy sampler
-#include "objective/softmax_decoder.hpp"  // the likelihood of data given a little noise
-#include "objective/weights.hpp"          // the loss in continuous time
+#include "objective/continuous_elbo.hpp"     // the bound in continuous time, and of chains by draws of t
+#include "objective/level_sampling.hpp"      // the low-discrepancy sampler
+#include "objective/multi_sample_bound.hpp"  // how far the bound is from the likelihood
+#include "objective/softmax_decoder.hpp"     // the likelihood of data given a little noise
+#include "objective/weights.hpp"             // the loss in continuous time

@@ -17,6 +17,8 @@
 #include <xtensor/xtensor.hpp>
 #endif
 
+#include <optional>
+
 #include "numerics/require.hpp"
 #include "state/state.hpp"
 
@@ -77,15 +79,15 @@ class View {
         return;
       }
     }
-    copy_ = x;
+    copy_.emplace(x);
   }
-  const auto* data() const { return elements_ != nullptr ? elements_ : copy_.data(); }
+  const auto* data() const { return elements_ != nullptr ? elements_ : copy_->data(); }
   std::size_t size() const { return size_; }
 
  private:
   const std::remove_cv_t<typename X::value_type>* elements_ = nullptr;
   std::size_t size_;
-  PlainOf<X, layout> copy_;
+  std::optional<PlainOf<X, layout>> copy_;  // an xarray allocates, even where it is empty
 };
 
 }  // namespace xtensor_details

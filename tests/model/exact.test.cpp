@@ -55,10 +55,15 @@ struct Truth {
   /// The mean of of(k) over the components given x.
   template <class Of>
   Real mean(const Vector& x, Of of) const {
+    if (x != given_) {
+      given_ = x;
+      joints_.clear();
+      for (std::size_t k = 0; k < weights.size(); ++k) joints_.push_back(joint(k, x));
+    }
     Real sum = 0, all = 0;
     for (std::size_t k = 0; k < weights.size(); ++k) {
-      sum += joint(k, x) * of(k);
-      all += joint(k, x);
+      sum += joints_[k] * of(k);
+      all += joints_[k];
     }
     return sum / all;
   }
@@ -71,11 +76,14 @@ struct Truth {
   Real score(const Vector& x, std::size_t i) const {
     return mean(x, [&](std::size_t k) { return Real((sqrt(signal_squared) * means[k][i] - x[i]) / total(k)); });
   }
+
+  mutable Vector given_{};  // the last x, and the densities of the components there, which take time
+  mutable std::vector<Real> joints_{};
 };
 
 /// At vp_level(log_snr); one component in three is a point.
 Truth random_truth(std::size_t components, std::size_t n, double log_snr) {
-  Truth truth{draw(components, 0.1, 3), {}, {}, 1 / (1 + exp(-Real(log_snr))), 1 / (1 + exp(Real(log_snr)))};
+  Truth truth{draw(components, 0.1, 3), {}, {}, 1 / (1 + exp(-Real(log_snr))), 1 / (1 + exp(Real(log_snr))), {}, {}};
   for (std::size_t k = 0; k < components; ++k) {
     truth.means.push_back(draw(n, -2, 2));
     truth.variances.push_back(k % 3 == 1 ? 0 : std::exp(uniform(-6, 1)));

@@ -133,6 +133,7 @@ TEST_CASE("what is no Gaussian is named", "[exact][errors]") {
   REQUIRE(error(0.0, nan).starts_with(start + "variance = "));
   REQUIRE(error(infinity, 1.0) == start + "mean[0] = inf, expected a finite number");
   REQUIRE(error(Vector{0, nan}, 1.0).starts_with(start + "mean[1] = "));
+  REQUIRE(error(Vector{0, 0}, Vector{-2, 1}) == start + "variance[0] = -2, expected a finite number >= 0");
   REQUIRE(error(Vector{0, 0}, Vector{1, -2}) == start + "variance[1] = -2, expected a finite number >= 0");
   REQUIRE(error(Vector{0, 0}, Vector{1}) == start + "variance has 1 elements, expected 2, as mean");
 }

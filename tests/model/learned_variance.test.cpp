@@ -59,9 +59,12 @@ TEST_CASE("arrays have the variances of their elements", "[learned_variance]") {
     REQUIRE_THAT(p.log_variance[i], Catch::Matchers::WithinRel(learned_log_variance(s, t, v[i]), 1e-7f));
     REQUIRE_THAT(p.mean[i], Catch::Matchers::WithinRel(q_posterior(s, t, x_t[i], x_0_hat[i]).mean, 1e-6f));
   }
-  std::vector<float> out(3);
-  learned_log_variance(s, t, v, ExactVariances{}, into(out));
-  REQUIRE(out == p.log_variance);
+  std::vector<float> out(4, 7);
+  learned_log_variance(s, t, v, ExactVariances{}, into(std::span(out).first(3)));
+  REQUIRE(out == std::vector{p.log_variance[0], p.log_variance[1], p.log_variance[2], 7.0f});
+  double number = 0;
+  learned_log_variance(s, t, 0.3, ExactVariances{}, into(number));
+  REQUIRE(number == learned_log_variance(s, t, 0.3));
   REQUIRE(message([&] { return learned_reverse(s, t, x_t, x_0_hat, std::vector<float>(2)); }) ==
           "diffusion::learned_reverse: output has 2 elements, expected 3, as x_t");
 }
@@ -77,6 +80,8 @@ TEST_CASE("what stands for beta_tilde on the step to clean data is the caller's 
   REQUIRE(second_step_variances(level_grid(schedule)).first == paper.first);
   const auto respaced = level_grid(schedule, 10);
   REQUIRE(second_step_variances(respaced).first == q_posterior(respaced[9], respaced[8]).log_variance);
+  REQUIRE(second_step_variances(linear_schedule(2)).first ==
+          second_step_variances(level_grid(linear_schedule(2))).first);
   REQUIRE(learned_log_variance(s, t, 0.0, paper) == paper.first);
   REQUIRE(learned_log_variance(s, t, 1.0, paper) == std::log(1e-4));
   REQUIRE(learned_log_variance(s, t, 0.0, ClippedVariances{-46.0}) == -46);
@@ -98,4 +103,8 @@ TEST_CASE("networks of two parts are denoisers", "[learned_variance]") {
   REQUIRE(predicts_v_and_variance(network)(0.5, level) == x0_from_v(level, 0.5, 0.25));
   REQUIRE(predicts_x0_and_variance(network).estimate(0.5, level).variance == 0.25);
   REQUIRE(clip_x0(predicts_x0_and_variance(network), -0.1, 0.1)(0.5, level) == 0.1);
+  auto counting = predicts_x0_and_variance([n = 0](double x, const auto&) mutable { return LearnedOutput{x, ++n / 8.0}; });
+  REQUIRE(counting.estimate(0.5, level).variance == 0.125);
+  REQUIRE(counting(0.25, level) == 0.25);
+  REQUIRE(counting.estimate(0.5, level).variance == 0.375);
 }

@@ -5,6 +5,7 @@
 #include <diffusion/process/schedules.hpp>
 
 #include "../support/catch.hpp"
+#include "../support/interleaved.hpp"
 #include "../support/message.hpp"
 
 using namespace diffusion;
@@ -37,6 +38,42 @@ TEST_CASE("a state is a sample, or equal parts of it are, at one level or one ea
     sum += denoiser.log_density(part(k), levels[1]);
   }
   REQUIRE(std::abs(denoiser.log_density(x, levels[1]) - sum) < 1e-14);
+}
+
+TEST_CASE("an answer is to the elements of its sample, at its level, and in its place", "[samples]") {
+  const auto time = [](const auto& level) { return level.time(); };
+  const auto answer = [](double t, const auto& sample, auto& result) {
+    for (std::size_t i = 0; i < sample.size(); ++i) result[i] = t + sample[i] * sample[0] + sample[i];
+  };
+  const auto density = [](double t, const auto& sample) { return t * sample[0] + sample.back(); };
+  const auto expected = [](double t, double e, double first) { return t + e * first + e; };
+  const Vector mean(2);
+  const Vector at_each = Samples{"f", x, mean, levels}.mapped(time, answer);
+  const Vector of_numbers = Samples{"f", x, mean[0], levels[1]}.mapped(time, answer);
+  const Vector sums = Samples{"f", x, mean, levels}.summed(time, density);
+  double sum = 0;
+  for (std::size_t k = 0; k < 3; ++k) {
+    for (std::size_t i : {2 * k, 2 * k + 1}) {
+      REQUIRE(at_each[i] == expected(levels[k].time(), x[i], x[2 * k]));
+      REQUIRE(of_numbers[i] == expected(400, x[i], x[i]));
+    }
+    REQUIRE(sums[k] == levels[k].time() * x[2 * k] + x[2 * k + 1]);
+    sum += 400 * x[2 * k] + x[2 * k + 1];
+  }
+  REQUIRE(Samples{"f", x, mean, levels[1]}.summed(time, density) == sum);
+}
+
+TEST_CASE("samples may be interleaved", "[samples]") {
+  const auto interleaved = [](const Vector& v) {
+    return Interleaved{{v[0], v[2], v[4], v[1], v[3], v[5]}};
+  };
+  const GaussianMixtureDenoiser plain({1.0, 2.0}, {Vector{1, -1}, Vector{0, 2}}, {0.5, 0.0});
+  const GaussianMixtureDenoiser denoiser({1.0, 2.0}, {Interleaved{{1, -1}}, Interleaved{{0, 2}}}, {0.5, 0.0});
+  REQUIRE(denoiser(interleaved(x), levels[1]).numbers == interleaved(plain(x, levels[1])).numbers);
+  REQUIRE(denoiser(interleaved(x), levels).numbers == interleaved(plain(x, levels)).numbers);
+  REQUIRE(denoiser.log_density(interleaved(x), levels) == plain.log_density(x, levels));
+  const GaussianDenoiser number(0.5, 0.49);
+  REQUIRE(number(interleaved(x), levels).numbers == interleaved(number(x, levels)).numbers);
 }
 
 TEST_CASE("where the mean is a number, every element is a sample", "[samples]") {
@@ -72,8 +109,8 @@ TEST_CASE("states that are no samples are named", "[samples][errors]") {
   REQUIRE(
       error(Vector(5), levels[0]) ==
       "diffusion::GaussianDenoiser: x_t has 5 elements, expected 2, as the mean, or a batch of samples of its shape");
-  REQUIRE(error(Vector(9), levels) ==
-          "diffusion::GaussianDenoiser: a sample of x_t has 3 elements, expected 2, as the mean");
+  REQUIRE(error(Vector(12), levels) ==
+          "diffusion::GaussianDenoiser: a sample of x_t has 4 elements, expected 2, as the mean");
   REQUIRE(error(Vector(8), levels) == "diffusion::GaussianDenoiser: x_t has 8 elements, which 3 levels do not divide");
   REQUIRE(message([&] { return GaussianDenoiser(Vector(), 1.0)(Vector(2), levels[0]); }).starts_with("diffusion::"));
 }

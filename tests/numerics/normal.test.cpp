@@ -61,6 +61,13 @@ Plain atan(const Plain& x) { return Real(atan(x.value)); }
 
 }  // namespace
 
+TEST_CASE("the two forms of the truth of Mills' ratio agree", "[normal]") {
+  for (const double x : {5.0, 6.0, 9.0, 15.0, 25.0, 60.0}) {
+    const truth::Long by_erfc = truth::mills_by_erfc(x);
+    REQUIRE(abs(truth::mills_by_fraction(x) / by_erfc - 1) < 1e-150);
+  }
+}
+
 TEST_CASE("log_normal_tail of Wide is within 2^-160 in both tails", "[normal]") {
   for (int i = 0; i < 1000; ++i) {
     const double size = i % 3 == 0 ? log_uniform(1e-20, 1) : i % 3 == 1 ? uniform(0, 12) : log_uniform(1, 1e6);

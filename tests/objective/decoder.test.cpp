@@ -21,8 +21,8 @@ truth::Long log_probability(double x, double mean, double log_scale, const GreyL
   using truth::Long;
   const Long half = (Long(grey.high) - Long(grey.low)) / (2 * (Long(grey.levels) - 1)), scale = exp(Long(log_scale));
   const Long lower = (Long(x) - Long(mean) - half) / scale, upper = (Long(x) - Long(mean) + half) / scale;
-  if (x == grey.low) return truth::log_normal_tail(-upper);
-  if (x == grey.high) return truth::log_normal_tail(lower);
+  if (x < grey.low + half / 4) return truth::log_normal_tail(-upper);
+  if (x > grey.high - half / 4) return truth::log_normal_tail(lower);
   return truth::log_normal_interval(lower, upper);
 }
 
@@ -33,10 +33,11 @@ double grey_value(const GreyLevels& grey, int k) {
 struct Case {
   GreyLevels grey;
   double x, mean, log_scale;
+  Real exact;
 };
 
 /// Any number of levels on any range; means within 30 deviations or 30 bins of the datum; any scale from exp(-20) to
-/// exp(20), and those near the width of a bin more often.
+/// exp(20), and those near the width of a bin more often; also edges that all but hit the mean of a narrow Gaussian.
 Case random_case(int i) {
   Case c;
   if (i % 2 == 1) {
@@ -48,20 +49,38 @@ Case random_case(int i) {
   const int k = kind == 0 ? 0 : kind == 1 ? c.grey.levels - 1 : int(uniform(0, c.grey.levels));
   c.x = grey_value(c.grey, k);
   const double bin = (c.grey.high - c.grey.low) / (c.grey.levels - 1);
+  // at an end, beyond it, and on both sides of an eighth of a bin from it
+  const double parts[] = {0, -0.12, 0.12, 0.13};
+  if (kind < 2) c.x += (kind == 0 ? bin : -bin) * parts[i / 5 % 4];
   c.log_scale = i % 7 < 3 ? uniform(-20, 20) : std::log(bin) + uniform(-4, 8);
   c.mean = c.x + uniform(-30, 30) * (i % 3 == 0 ? bin : std::exp(c.log_scale));
+  if (i % 4 == 3) {  // an edge near the mean of a narrow Gaussian
+    const double distance = std::exp(uniform(-30, -3));
+    c.mean = c.x + (i % 8 == 3 ? -bin : bin) / 2 * (1 + uniform(-1, 1) * distance);
+    c.log_scale = std::log(bin * distance) + uniform(-3, 3);
+  }
+  c.exact = Real(log_probability(c.x, c.mean, c.log_scale, c.grey));
   return c;
+}
+
+/// The truth is what takes time.
+const std::vector<Case>& random_cases() {
+  static const auto cases = [] {
+    std::vector<Case> made;
+    for (int i = 0; i < 4000; ++i) made.push_back(random_case(i));
+    return made;
+  }();
+  return cases;
 }
 
 }  // namespace
 
 TEST_CASE("log-probabilities of grey levels are integrals of the Gaussian over their bins", "[decoder][ho2020.13]") {
   rounding::Misrounded wrong;
-  for (int i = 0; i < 4000; ++i) {
-    const auto [grey, x, mean, log_scale] = random_case(i);
-    const Real exact(log_probability(x, mean, log_scale, grey));
+  int i = 0;
+  for (const auto& [grey, x, mean, log_scale, exact] : random_cases()) {
     wrong.compare("log P", i, discretized_gaussian_log_likelihood(x, mean, log_scale, grey), exact);
-    if (i % 10 != 0) continue;  // of bytes on [-1, 1], whose ends are floats too
+    if (i++ % 10 != 0) continue;  // of bytes on [-1, 1], whose ends are floats too
     const auto x_float = float(x), mean_float = float(mean), log_scale_float = float(log_scale);
     wrong.compare("log P of floats", i, discretized_gaussian_log_likelihood(x_float, mean_float, log_scale_float),
                   Real(log_probability(x_float, mean_float, log_scale_float)));
@@ -70,12 +89,10 @@ TEST_CASE("log-probabilities of grey levels are integrals of the Gaussian over t
 }
 
 TEST_CASE("sums over arrays keep 14 digits, or 12 of tiny values", "[decoder][ho2020.13]") {
-  for (int i = 0; i < 4000; ++i) {
-    const auto [grey, x, mean, log_scale] = random_case(i);
-    const Real exact(log_probability(x, mean, log_scale, grey));
+  for (const auto& [grey, x, mean, log_scale, exact] : random_cases()) {
     const std::vector<double> xs{x}, means{mean}, log_scales{log_scale};
     const double one = discretized_gaussian_log_likelihood(xs, means, log_scale, grey);
-    CAPTURE(i, grey.levels, grey.low, grey.high, x, mean, log_scale, exact, one);
+    CAPTURE(grey.levels, grey.low, grey.high, x, mean, log_scale, exact, one);
     const double subnormal = std::numeric_limits<double>::denorm_min();
     REQUIRE(abs(one - exact) <= (abs(exact) < 1e-8 ? 1e-12 : 1e-14) * abs(exact) + subnormal);
     REQUIRE(discretized_gaussian_log_likelihood(xs, means, log_scales, grey) == one);
@@ -145,9 +162,14 @@ TEST_CASE("what is no grey level is an error", "[decoder]") {
   REQUIRE(refused(1.5, 0.0) == start + "x = 1.5" + end);
   REQUIRE(refused(-1.0, 0.0, {256, 0, 1}) == start + "x = -1" + end);
   REQUIRE(refused(x, mean) == start + "x[1] = 1.5" + end);
+  const double beyond = 1 + 0.13 * 2 / 255;  // by more than an eighth of a bin
+  for (const double value : {-beyond, beyond}) REQUIRE(refused(value, 0.0).ends_with(end));
   REQUIRE(refused(x, short_mean) == start + "mean has 1 elements, expected 2, as x");
   REQUIRE(message([&] { return discretized_gaussian_log_likelihood(mean, mean, short_mean); }) ==
           start + "log_scale has 1 elements, expected 2, as x");
   REQUIRE(refused(0.0, 0.0, {1, -1, 1}) == start + "grey.levels = 1, expected at least 2");
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const GreyLevels grey : {GreyLevels{256, -infinity, 1}, GreyLevels{256, -1, infinity}})
+    REQUIRE(refused(0.0, 0.0, grey).ends_with("expected a finite number below grey.high"));
   REQUIRE(refused(0.0, 0.0, {256, 1, 1}) == start + "grey.low = 1, expected a finite number below grey.high");
 }

@@ -173,6 +173,8 @@ TEST_CASE("chains without a bound are named", "[elbo][errors]") {
   REQUIRE(error(clean, TransitionVariance{}).starts_with("diffusion::elbo: levels.back().noise() = 0"));
   REQUIRE(
       error(schedule, PosteriorVariance{}, SoftmaxDecoder{}).starts_with("diffusion::softmax_log_likelihood: level"));
+  REQUIRE(message([&] { return vlb_term(schedule(1), schedule(2), Vector(3), Vector(2), PosteriorVariance{}); }) ==
+          "diffusion::denoising_kl: x_0_hat has 2 elements, expected 3, as x_0");
   const std::vector reversed{schedule(0), schedule(10)};
   REQUIRE(error(reversed, TransitionVariance{}).find("noisiest first") != std::string::npos);
   REQUIRE(message([&] { return elbo(schedule, 1.5, zero, constant_noise(0)); }) ==

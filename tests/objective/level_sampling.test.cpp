@@ -122,6 +122,24 @@ TEST_CASE("stratified steps are uniform in their strata", "[level_sampling]") {
   require_mean(means, 38.5);
 }
 
+TEST_CASE("levels are made of the bits of uniform_levels, or of normals of their key", "[level_sampling]") {
+  // the numbers are part of the contract, as those of the normals are
+  const NormalNoise noise{.seed = 13, .stream = 3}, own{.seed = 13 ^ training_details::times_key, .stream = 3};
+  const LinearLogSnrSchedule<> schedule;
+  const std::size_t n = 6;
+  for (int step = 0; step < 5; ++step) {
+    const auto uniform = uniform_levels(schedule, n, noise, step);
+    REQUIRE(low_discrepancy_levels(schedule, n, noise, step).levels[0].time() == uniform[0].time());
+    const auto stratified = stratified_levels(schedule, n, noise, step).levels;
+    const auto normal = log_normal_levels(n, noise, step, 0.5, 2).levels;
+    const auto z = own(step, std::vector<double>(n));
+    for (std::size_t k = 0; k < n; ++k) {
+      REQUIRE(std::abs(double(n) * stratified[k].time() - double(k) - uniform[k].time()) < 1e-6);
+      REQUIRE(std::abs(std::log(normal[k].sigma()) - (0.5 + 2 * z[k])) < 1e-14);
+    }
+  }
+}
+
 TEST_CASE("log sigma is normal, and weights make the mean an integral over log-SNR",
           "[level_sampling][karras2022.log_normal][kingmagao2023.weighted]") {
   const std::size_t n = 20000;
@@ -214,6 +232,7 @@ TEST_CASE("steps are drawn by the second moments of their losses", "[level_sampl
   REQUIRE(std::abs(mean_of_weights - 1) < 1e-15);
   REQUIRE(std::abs(estimate - 7.5 / 4) < 1e-14);
   REQUIRE(chi_squared < 16.3);  // three degrees of freedom, false alarm 1 in 1000; the seed is fixed
+  for (int t = 1; t <= 4; ++t) REQUIRE(filled_moments(1).probability(t) == 0.25);
 }
 
 TEST_CASE("losses that are their step's own are estimated without variance", "[level_sampling][nichol2021.18]") {
@@ -276,6 +295,10 @@ TEST_CASE("arguments of the samplers of levels are checked", "[level_sampling]")
           "diffusion::LossSecondMoment::record: levels: time()[1] = 5, expected a step 1..T");
   REQUIRE(record(vp_level(0, 1.5), 1) ==
           "diffusion::LossSecondMoment::record: levels: time()[1] = 1.5, expected a step 1..T");
+  REQUIRE(message([&] {
+            moments.record(std::vector{schedule(0), schedule(1)}, std::vector<double>(2));
+            return 0;
+          }) == "diffusion::LossSecondMoment::record: levels: time()[0] = 0, expected a step 1..T");
   REQUIRE(record(schedule(2), infinity) ==
           "diffusion::LossSecondMoment::record: losses[1] = inf, expected a finite number");
   REQUIRE(message([&] {

@@ -51,8 +51,11 @@ TEST_CASE("arrays are sums, NaN propagates, and bad arguments are named", "[deco
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double of_nan = tanh_discretized_gaussian_log_likelihood(0.2, nan, 0.0);
   REQUIRE(of_nan != of_nan);
+  REQUIRE(tanh_discretized_gaussian_log_likelihood(0.2, 0.0, 0.0, {}, 0.5) == std::log(0.5));
   REQUIRE(message([] { return tanh_discretized_gaussian_log_likelihood(0.2, 0.0, 0.0, {}, 1); }) ==
           "diffusion::tanh_discretized_gaussian_log_likelihood: floor = 1, expected a number in [0, 0.5]");
+  REQUIRE(message([] { return tanh_discretized_gaussian_log_likelihood(0.2, 0.0, 0.0, {}, -1); }) ==
+          "diffusion::tanh_discretized_gaussian_log_likelihood: floor = -1, expected a number in [0, 0.5]");
   REQUIRE(
       message([] { return tanh_discretized_gaussian_log_likelihood(2.0, 0.0, 0.0); }) ==
       "diffusion::tanh_discretized_gaussian_log_likelihood: x = 2, expected a grey level, in [grey.low, grey.high]");

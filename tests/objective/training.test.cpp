@@ -95,6 +95,27 @@ TEST_CASE("a part of a batch draws the levels and the noise of its own samples",
           }) == "diffusion::training_batch: noise.first_element = 6, expected the first element of a sample");
 }
 
+TEST_CASE("the levels of a part are those of its samples, however few and short", "[training]") {
+  const auto schedule = linear_schedule(1000);
+  const auto whole = uniform_levels(schedule, 8, NormalNoise{.seed = 3}, 2);
+  const auto part = [&](std::size_t samples, std::size_t length, std::uint64_t first_element) {
+    return training_batch(NoisePrediction{}, schedule, samples, std::vector<double>(samples * length),
+                          NormalNoise{.seed = 3, .first_element = first_element}, 2);
+  };
+  for (const std::size_t samples : {1u, 2u, 3u})
+    for (const std::size_t length : {0u, 1u, 2u, 5u})
+      for (const std::size_t first : {0u, 5u}) {
+        if (length == 0 && first > 0) continue;
+        const auto levels = part(samples, length, first * length).levels;
+        REQUIRE(levels.size() == samples);
+        for (std::size_t k = 0; k < samples; ++k) REQUIRE(levels[k].time() == whole[first + k].time());
+      }
+  REQUIRE(message([&] { return part(0, 5, 0); }) ==
+          "diffusion::training_batch: x_0 has 0 elements, which 0 levels do not divide");
+  REQUIRE(message([&] { return part(0, 5, 10); }) ==
+          "diffusion::training_batch: noise.first_element = 10, expected the first element of a sample");
+}
+
 TEST_CASE("the simple loss of a batch is the mean of squared errors of the noise",
           "[training][ho2020.alg1][ho2020.14][nichol2021.14]") {
   using truth::Real;

@@ -7,6 +7,7 @@
 
 #include "../support/dual.hpp"
 #include "../support/exact.hpp"
+#include "../support/interleaved.hpp"
 #include "../support/message.hpp"
 
 using namespace diffusion;
@@ -23,6 +24,7 @@ void for_each_weight(F f) {
   f("simple", SnrWeight{}, [](const Real& snr) { return snr; });
   f("truncated SNR", TruncatedSnrWeight{}, [](const Real& snr) { return std::max(snr, Real(1)); });
   f("min-SNR", MinSnrWeight{5}, [](const Real& snr) { return std::min(snr, Real(5)); });
+  f("min-SNR, 0.5", MinSnrWeight{0.5}, [](const Real& snr) { return std::min(snr, Real(0.5)); });
   f("P2", P2Weight{1, 1}, [](const Real& snr) { return Real(snr / (1 + snr)); });
   f("P2, half", P2Weight{0.5, 2}, [](const Real& snr) { return Real(snr / sqrt(2 + snr)); });
   f("P2, 0.1", P2Weight{0.1, 1}, [](const Real& snr) { return Real(snr * exp(-Real(0.1) * log(1 + snr))); });
@@ -38,11 +40,6 @@ void for_each_weight(F f) {
     [](const Real& snr) { return Real(3 * snr / (1 + exp(Real(1)) * snr) / 2); });
 }
 
-/// Numbers whose samples are interleaved, as those of a column-major array are.
-struct Interleaved {
-  std::vector<double> numbers;
-};
-
 template <class F>
 void for_each_prediction(F f) {
   f(X0Prediction{});
@@ -53,18 +50,6 @@ void for_each_prediction(F f) {
 }
 
 }  // namespace
-
-template <>
-struct diffusion::state_traits<Interleaved> {
-  using scalar = double;
-  using value = Interleaved;
-  static std::span<const double> view(const Interleaved& x) { return x.numbers; }
-  static std::span<double> elements(Interleaved& x) { return x.numbers; }
-  static Interleaved like(const Interleaved& x) { return x; }
-  static BatchLayout batch_layout(const Interleaved& x, std::size_t samples) {
-    return {samples, x.numbers.size() / samples, true};
-  }
-};
 
 TEST_CASE("a weight makes the same loss for every prediction",
           "[weights][hang2023.min_snr][choi2022.p2][kingmagao2023.sigmoid][salimans2022.truncated_snr]"
@@ -143,6 +128,7 @@ TEST_CASE("the bound in continuous time has the derivative of the SNR", "[weight
     exact::require_equal(loss_weight(weight, X0Prediction{}, level), -slope / 2, exact::slope_tolerance);
     exact::require_equal(loss_weight(weight, NoisePrediction{}, level), (18 + 2 * level.time()) / 2);
   }
+  REQUIRE(loss_weight(VdmWeight{[](const auto&) { return 0.0; }}, X0Prediction{}, vp_level(1)) == 0);
   REQUIRE(message([] {
             return loss_weight(VdmWeight{[](const auto&) { return 1.0; }}, X0Prediction{}, vp_level(1));
           }) == "diffusion::VdmWeight: slope = 1, expected a finite number <= 0");
@@ -211,6 +197,16 @@ TEST_CASE("parameters of weights are checked", "[weights]") {
   REQUIRE(of(P2Weight{1, infinity}) == "diffusion::P2Weight: k = inf, expected a finite number > 0");
   REQUIRE(of(SigmoidWeight{-infinity}) == "diffusion::SigmoidWeight: bias = -inf, expected a finite number");
   REQUIRE(of(EdmWeight{{-1}}) == "diffusion::EdmPrediction: sigma_data = -1, expected a finite number > 0");
+}
+
+TEST_CASE("the parameters of the papers are the defaults of weights", "[weights]") {
+  const auto require_same = [](const auto& by_default, const auto& weight) {
+    REQUIRE(loss_weight(by_default, X0Prediction{}, vp_level(3)) == loss_weight(weight, X0Prediction{}, vp_level(3)));
+  };
+  require_same(MinSnrWeight{}, MinSnrWeight{5});
+  require_same(P2Weight{}, P2Weight{1, 1});
+  require_same(SigmoidWeight{}, SigmoidWeight{2});
+  require_same(EdmWeight{}, EdmWeight{{0.5}});
 }
 
 TEST_CASE("weights work on dual numbers", "[weights]") {

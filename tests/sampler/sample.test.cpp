@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/sampler/sample.hpp>
 
-#include <diffusion/process/schedules.hpp>
+#include <diffusion/ddim.hpp>
+#include <diffusion/sampler/plan.hpp>
 
+#include "../support/allocations.hpp"
 #include "../support/catch.hpp"
 #include "../support/message.hpp"
 
@@ -127,4 +129,140 @@ TEST_CASE("bad grids of levels are named before anything runs", "[sample][errors
             return sample(Remembering{}, counting, std::vector{schedule(4), schedule(4)}, 1.0, one);
           }).ends_with("expected more than the one before: noisiest first"));
   REQUIRE(calls == 0);
+}
+
+namespace {
+
+// A network and a source of noise that return, and the same that write.
+const auto net = [](const std::vector<float>& x, const auto& t) {
+  std::vector<float> y = x;
+  for (float& e : y) e = 0.5f * e * e - static_cast<float>(t.signal());
+  return y;
+};
+const auto writing_net = writes([](const std::vector<float>& x, const auto& t, Into<std::vector<float>&> out) {
+  for (std::size_t i = 0; i < x.size(); ++i) out.target[i] = 0.5f * x[i] * x[i] - static_cast<float>(t.signal());
+});
+const auto some_noise = [](int k, const std::vector<float>& x) {
+  std::vector<float> z = x;
+  for (float& e : z) e = 0.25f * e - static_cast<float>(k);
+  return z;
+};
+const auto writing_noise = writes([](int k, const std::vector<float>& x, Into<std::vector<float>&> out) {
+  for (std::size_t i = 0; i < x.size(); ++i) out.target[i] = 0.25f * x[i] - static_cast<float>(k);
+});
+
+const std::vector<NoiseLevel<double>> grid{schedule(4), schedule(3), schedule(1), schedule(0)};
+const std::vector<float> start{-2, -1, 0, 0.25f, 1, 3, 0.5f, 0.75f, -0.3f};
+
+// A run, and all that its observer saw.
+template <class... Arguments>
+auto observed(const Arguments&... arguments) {
+  std::vector<std::vector<float>> seen;
+  seen.push_back(sample(arguments..., [&seen](const auto& p) {
+    seen.push_back(p.x);
+    seen.push_back(p.x_0_hat);
+    seen.push_back({float(p.step), float(p.steps), float(p.from.time()), float(p.to.time())});
+  }));
+  return seen;
+}
+
+}  // namespace
+
+static_assert(WritingNoise<decltype(writing_noise), std::vector<float>> &&
+              !WritingNoise<decltype(some_noise), std::vector<float>>);
+
+TEST_CASE("a plan, and what writes in place of returning, give the same bits", "[sample][plan]") {
+  const auto require_same = [](const auto& sampler, const auto& denoiser, const auto& writing) {
+    const auto expected = observed(sampler, denoiser, grid, start, some_noise);
+    REQUIRE(expected.size() == 10);
+    REQUIRE(observed(sampler, writing, grid, start, writing_noise) == expected);
+    const auto plan = sampling_plan(sampler, denoiser, grid);
+    const auto bare = sampling_plan(sampler, grid);
+    for (int runs = 0; runs < 2; ++runs) {
+      REQUIRE(observed(plan, denoiser, start, some_noise) == expected);
+      REQUIRE(observed(plan, writing, start, writing_noise) == expected);
+      REQUIRE(observed(bare, denoiser, start, some_noise) == expected);
+      REQUIRE(observed(bare, writing, start, writing_noise) == expected);
+    }
+  };
+  const auto require_all = [&](const auto& sampler) {
+    require_same(sampler, net, writing_net);
+    require_same(sampler, clip_x0(net, -0.5, 0.5), clip_x0(writing_net, -0.5, 0.5));
+    require_same(sampler, predicts_noise(net), predicts_noise(writing_net));
+    require_same(sampler, clip_x0(predicts_noise(net)), clip_x0(predicts_noise(writing_net)));
+    require_same(sampler, clip_x0(predicts_v(net)), clip_x0(predicts_v(writing_net)));
+    require_same(sampler, clip_x0(predicts_score(net)), clip_x0(predicts_score(writing_net)));
+  };
+  require_all(AncestralSampler{});
+  require_all(AncestralSampler{TransitionVariance{}});
+  require_all(DdimSampler{});
+  require_all(DdimSampler{.eta = 0.5});
+}
+
+TEST_CASE("a plan of any sampler can be made, with coefficients or without", "[sample][plan]") {
+  const auto plan = sampling_plan(Remembering{}, std::vector{schedule(4), schedule(2), schedule(0)});
+  REQUIRE(sample(plan, half, 8.0, one) == 6.5);
+  REQUIRE(sample(plan, half, 8.0, one) == 6.5);
+  REQUIRE(plan.levels().size() == 3);
+  const auto ancestral = sampling_plan(AncestralSampler{}, predicts_noise(half), grid);
+  for (std::size_t k = 0; k < 3; ++k) {
+    const auto c = ancestral_coefficients(grid[k + 1], grid[k]);
+    REQUIRE(ancestral[k].coefficients.x0 == c.x0);
+    REQUIRE(ancestral[k].coefficients.noise == c.noise);
+    REQUIRE((ancestral[k].s.time() == grid[k + 1].time() && ancestral[k].t.time() == grid[k].time()));
+    REQUIRE(ancestral[k].row[0] == x0_from_noise(grid[k], 1.0, 0.0));
+    REQUIRE(ancestral[k].row[1] == -grid[k].sigma());
+  }
+  REQUIRE(sample(sampling_plan(AncestralSampler{}, std::vector{schedule(3)}), half, 8.0, one) == 8);
+}
+
+TEST_CASE("bad plans are named", "[sample][plan][errors]") {
+  REQUIRE(message([&] { return sampling_plan(DdimSampler{}, std::vector<NoiseLevel<double>>()); }) ==
+          "diffusion::sampling_plan: levels.size() = 0, expected at least one level");
+  REQUIRE(message([&] {
+            return sampling_plan(DdimSampler{}, std::vector{schedule(0), schedule(4)});
+          }).starts_with("diffusion::sampling_plan: levels: a log-SNR = "));
+  REQUIRE(
+      message([&] { return sampling_plan(DdimSampler{.eta = -1}, grid); }).starts_with("diffusion::sample: eta = -1"));
+  const auto plan = sampling_plan(DdimSampler{}, std::vector{alpha_bar_level(0.0), alpha_bar_level(0.5)});
+  REQUIRE(message([&] {
+            return sample(plan, predicts_noise(half), 1.0, one);
+          }).starts_with("diffusion::sample: levels: a signal = 0"));
+  REQUIRE(message([&] { return sample(plan, half, 1.0, one); }) == "nothing thrown");
+}
+
+TEST_CASE("the loop allocates nothing where network and noise write", "[sample][allocations]") {
+  const auto long_grid = level_grid(linear_schedule(100));
+  const auto require_none = [&](const auto& denoiser) {
+    std::vector<std::size_t> counts(100);
+    const auto count = [&](const auto& p) { counts[std::size_t(p.step)] = allocations::count(); };
+    sample(AncestralSampler{}, denoiser, long_grid, start, writing_noise, count);
+    REQUIRE(counts.back() == counts.front());
+    const auto plan = sampling_plan(AncestralSampler{}, denoiser, long_grid);
+    sample(plan, denoiser, start, writing_noise, count);
+    REQUIRE(counts.back() == counts.front());
+  };
+  require_none(writing_net);
+  require_none(clip_x0(predicts_noise(writing_net)));
+  std::size_t before = allocations::count();
+  ::operator delete(::operator new(3));  // a call, which unlike a vector is not left out by a compiler
+  REQUIRE(allocations::count() == before + 1);  // the counter counts
+  std::vector<float> out = start;
+  const auto s = schedule(2), t = schedule(3);
+  const std::span<const float> x(start), y(start);
+  before = allocations::count();
+  q_sample(t, x, y, into(out));
+  x0_from_noise(t, x, y, into(out));
+  ancestral_step(s, t, x, y, y, into(out));
+  ddim_step(s, t, x, y, 0.5, y, into(out));
+  reverse_step(ancestral_coefficients(s, t), x, y, y, into(std::span<float>(out)));
+  REQUIRE(allocations::count() == before);
+}
+
+TEST_CASE("steps with known coefficients are the steps", "[sample][plan]") {
+  const auto s = schedule(2), t = schedule(3);
+  const auto c = ancestral_coefficients(s, t);
+  REQUIRE(reverse_step(c, start, net(start, t), some_noise(1, start)) ==
+          ancestral_step(s, t, start, net(start, t), some_noise(1, start)));
+  REQUIRE(reverse_step(ddim_coefficients(s, t, 0.0), start, net(start, t)) == ddim_step(s, t, start, net(start, t)));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The truth of tails and intervals of a standard normal: MPFR's erfc on the side where it is small, and far out the
-// asymptotic series, because there the tail itself is below the smallest number of MPFR.
+// The truth of tails and intervals of a standard normal: MPFR's erfc, and further out the continued fraction of Laplace,
+// because there erfc takes long, and at last the tail itself is below the smallest number of MPFR.
 #pragma once
 
 #include "truth.hpp"
@@ -11,18 +11,23 @@ namespace truth {
 using Long =
     boost::multiprecision::number<boost::multiprecision::mpfr_float_backend<160>, boost::multiprecision::et_off>;
 
-/// (1 - Phi(x)) / phi(x) for x >= 0.
-inline Long mills_ratio(const Long& x) {
-  if (x > 30) {
-    Long sum = 1, term = 1;
-    for (int k = 1; term != 0 && abs(term) > 1e-170; k += 2) sum += term *= -k / (x * x);
-    return sum / x;
-  }
+/// mills_ratio by MPFR's erfc.
+inline Long mills_by_erfc(const Long& x) {
   static const Long half_pi = 2 * atan(Long(1));
   Long erfc;
   mpfr_erfc(erfc.backend().data(), Long(x / sqrt(Long(2))).backend().data(), MPFR_RNDN);
   return sqrt(half_pi) * exp(x * x / 2) * erfc;
 }
+
+/// mills_ratio by 1 / (x + 1 / (x + 2 / (x + 3 / ...))), for x >= 5: its terms suffice for all digits.
+inline Long mills_by_fraction(const Long& x) {
+  Long denominator = x;
+  for (int k = 120 + static_cast<int>(40000 / (x * x)); k > 0; --k) denominator = x + k / denominator;
+  return 1 / denominator;
+}
+
+/// (1 - Phi(x)) / phi(x) for x >= 0.
+inline Long mills_ratio(const Long& x) { return x > 6 ? mills_by_fraction(x) : mills_by_erfc(x); }
 
 /// log(1 - Phi(x)).
 inline Long log_normal_tail(const Long& x) {

@@ -125,13 +125,7 @@ struct ClippedDenoiser {
  private:
   template <class V>
   V clipped(V x_0) const {
-    using T = scalar_t<V>;
-    const T lower = static_cast<T>(low), upper = static_cast<T>(high);
-    const auto clip = [&](T& e) { e = e < lower ? lower : upper < e ? upper : e; };
-    if constexpr (StoredState<V>)
-      for (T& e : state_traits<V>::elements(x_0)) clip(e);
-    else
-      clip(x_0);
+    clip_elements(x_0, low, high);
     return x_0;
   }
 };

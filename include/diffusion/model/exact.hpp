@@ -53,6 +53,47 @@ class GaussianMixtureDenoiser {
     return answer(x_t, levels, exact_details::Score{});
   }
 
+  /// (d E[x_0 | x_t] / d x_t) tangent. Not where p has no density.
+  template <SamplesLike<M> X, Levels L, CompatibleState<X> T>
+  value_t<X> jvp(const X& x_t, const L& levels, const T& tangent) const {
+    using A = samples_details::Arithmetic<X>;
+    const auto means = views<X>();
+    const auto t = samples_details::elements<X>(tangent);
+    if (t.size() != dimension(x_t)) numerics::fail_size(function, "tangent", t.size(), dimension(x_t), "x_t");
+    const auto prepare = [&](const auto& level) { return at_level<A>(level, exact_details::Estimate{}); };
+    const auto product = [&](const AtLevel<A>& at, const std::vector<A>& sample, std::vector<A>& result,
+                             std::size_t first, std::size_t stride) {
+      const Derivative<A, decltype(means)> d(at, means, sample);
+      const auto along = [&](std::size_t i) { return A(t.data()[first + i * stride]); };
+      for (std::size_t i = 0; i < sample.size(); ++i) result[i] = d.slope * along(i);
+      for (std::size_t k = 0; k < means.size(); ++k) {
+        const A gain = d.shares[k] * state_details::pairwise_sum<A>(
+                                         0, sample.size(), [&](std::size_t i) { return A(d.score(k, i) * along(i)); });
+        for (std::size_t i = 0; i < sample.size(); ++i) result[i] = result[i] + gain * d.estimate(k, i);
+      }
+    };
+    return Samples{function, x_t, means_[0], levels}.mapped(prepare, product);
+  }
+
+  /// The trace of d E[x_0 | x_t] / d x_t: of all samples together or, for a batch of levels, of each. Not where p has
+  /// no density.
+  template <SamplesLike<M> X, Levels L>
+  auto divergence(const X& x_t, const L& levels) const {
+    using A = samples_details::Arithmetic<X>;
+    const auto means = views<X>();
+    const auto prepare = [&](const auto& level) { return at_level<A>(level, exact_details::Estimate{}); };
+    const auto trace = [&](const AtLevel<A>& at, const std::vector<A>& sample) {
+      const Derivative<A, decltype(means)> d(at, means, sample);
+      A sum = A(static_cast<double>(sample.size())) * d.slope;
+      for (std::size_t k = 0; k < means.size(); ++k)
+        sum = sum + d.shares[k] * state_details::pairwise_sum<A>(0, sample.size(), [&](std::size_t i) {
+                      return A(d.score(k, i) * d.estimate(k, i));
+                    });
+      return W(sum);
+    };
+    return Samples{function, x_t, means_[0], levels}.summed(prepare, trace);
+  }
+
   /// log p(x_t) in nats: of all samples together or, for a batch of levels, of each. Of clean data of variance 0,
   /// infinite.
   template <SamplesLike<M> X, Levels L>
@@ -201,6 +242,41 @@ class GaussianMixtureDenoiser {
     if (of_points) return W(nearest == A(0) ? -none : none);
     return at.log_common + W(largest) + log(W(sum));
   }
+
+  /// d E[x_0 | x_t] / d x_t = slope I + sum share_k estimate_k score_k^T: the estimate and the score of each component,
+  /// less their means over the components.
+  template <class A, class Means>
+  struct Derivative {
+    const AtLevel<A>& at;
+    const Means& means;
+    const std::vector<A>& x;
+    std::vector<A> shares, mean_estimate, mean_score;
+    A slope;
+
+    Derivative(const AtLevel<A>& level, const Means& of, const std::vector<A>& sample)
+        : at(level), means(of), x(sample), shares(of.size()) {
+      std::vector<A> of_estimate(x.size(), A(0)), of_score(x.size(), A(0));
+      mean_estimate = mean_score = of_score;
+      slope = A(0);
+      find_shares(at, means, x, shares);
+      for (std::size_t k = 0; k < shares.size(); ++k) {
+        slope = slope + shares[k] * at.components[k].row.x;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          of_estimate[i] = of_estimate[i] + shares[k] * estimate(k, i);
+          of_score[i] = of_score[i] + shares[k] * score(k, i);
+        }
+      }
+      mean_estimate = std::move(of_estimate);
+      mean_score = std::move(of_score);
+    }
+    A estimate(std::size_t k, std::size_t i) const {
+      const auto& row = at.components[k].row;
+      return row.x * x[i] + row.mean * A(means[k].data()[i]) - mean_estimate[i];
+    }
+    A score(std::size_t k, std::size_t i) const {
+      return (at.signal * A(means[k].data()[i]) - x[i]) * A(2) * at.components[k].half_precision - mean_score[i];
+    }
+  };
 
   template <class X, class L, class Question>
   value_t<X> answer(const X& x_t, const L& levels, const Question& question) const {

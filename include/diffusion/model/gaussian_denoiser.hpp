@@ -44,11 +44,17 @@ struct Row {
   A x, mean;
 };
 
-/// Rows of the two questions, from a posterior.
+/// Rows of the questions, from a posterior.
 struct Estimate {
   template <class W, Level L>
   Row<W> operator()(const L&, const Posterior<W>& p) const {
     return {p.slope, p.offset};
+  }
+};
+struct EstimateSlope {
+  template <class W, Level L>
+  Row<W> operator()(const L&, const Posterior<W>& p) const {
+    return {p.slope, W(0)};
   }
 };
 struct Score {
@@ -137,6 +143,28 @@ class GaussianDenoiser {
   template <SamplesLike<M> X, Levels L>
   value_t<X> score(const X& x_t, const L& levels) const {
     return answer(x_t, levels, exact_details::Score{});
+  }
+
+  /// (d E[x_0 | x_t] / d x_t) tangent, the same at every x_t.
+  template <SamplesLike<M> X, Levels L, CompatibleState<X> T>
+    requires SamplesLike<T, M>
+  value_t<T> jvp(const X& x_t, const L& levels, const T& tangent) const {
+    if (dimension(tangent) != dimension(x_t))
+      numerics::fail_size(function, "tangent", dimension(tangent), dimension(x_t), "x_t");
+    return answer(tangent, levels, exact_details::EstimateSlope{});
+  }
+
+  /// The trace of d E[x_0 | x_t] / d x_t: of all samples together or, for a batch of levels, of each.
+  template <SamplesLike<M> X, Levels L>
+  auto divergence(const X& x_t, const L& levels) const {
+    const auto prepare = [&](const auto& level) {
+      W sum(0);
+      each_variance<X>([&](const W& variance, std::size_t count) {
+        sum = sum + W(static_cast<double>(count)) * exact_details::posterior(level, variance).slope;
+      });
+      return sum;
+    };
+    return Samples{function, x_t, mean_, levels}.summed(prepare, [](const W& sum, const auto&) { return sum; });
   }
 
   /// log p(x_t) in nats: of all samples together or, for a batch of levels, of each.

@@ -35,8 +35,10 @@ struct X0Prediction {
   }
 };
 
-/// The network's output is an estimate of eps. [ho2020.14]
+/// The network's output is an estimate of eps. [ho2020.14] A prediction of which x_0 is a linear function of x_t and the
+/// output is marked: a sampler may have the two coefficients computed beforehand.
 struct NoisePrediction {
+  static constexpr bool is_linear = true;
   static constexpr bool needs_signal = true;  // says nothing of x_0 at pure noise
 
   template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
@@ -51,6 +53,8 @@ struct NoisePrediction {
 
 /// The network's output is an estimate of v = signal eps - noise x_0. [salimans2022.v]
 struct VPrediction {
+  static constexpr bool is_linear = true;
+
   template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>
   static auto target(const L& level, const X& x_0, const E& eps, Out out = {}) {
     return v_from(level, x_0, eps, out);
@@ -63,6 +67,7 @@ struct VPrediction {
 
 /// The network's output is an estimate of the score, -eps / noise. [song2021.7]
 struct ScorePrediction {
+  static constexpr bool is_linear = true;
   static constexpr bool needs_signal = true;  // says nothing of x_0 at pure noise
 
   template <Levels L, State X, CompatibleState<X> E, Destination Out = NewState>

@@ -50,14 +50,18 @@ struct Samples {
   const M& mean;
   const L& levels;
 
-  /// x_t with each sample replaced by what answer(prepare(level), sample, result) leaves in `result`.
+  /// x_t with each sample replaced by what answer(prepare(level), sample, result) leaves in `result`. An answer may
+  /// also take the place of the sample: its element i is element first + i stride of x_t.
   template <class Prepare, class Answer>
   value_t<X> mapped(const Prepare& prepare, const Answer& answer) const {
     using T = scalar_t<X>;
     std::vector<A> result(dimension(mean));
     const auto body = [&](T* target, std::size_t, const T* x) {
       visit(x, prepare, [&](const auto& at, std::size_t, const auto& sample, std::size_t first, std::size_t stride) {
-        answer(at, sample, result);
+        if constexpr (requires { answer(at, sample, result, first, stride); })
+          answer(at, sample, result, first, stride);
+        else
+          answer(at, sample, result);
         for (std::size_t i = 0; i < result.size(); ++i) target[first + i * stride] = numerics::round_to<T>(result[i]);
       });
     };

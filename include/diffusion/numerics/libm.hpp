@@ -17,13 +17,17 @@ inline double sqrt(double x) noexcept { return __builtin_sqrt(x); }
 inline double exp(double x) noexcept { return __builtin_exp(x); }
 inline double log(double x) noexcept { return __builtin_log(x); }
 inline double log1p(double x) noexcept { return __builtin_log1p(x); }
+inline double sin(double x) noexcept { return __builtin_sin(x); }
+inline double cos(double x) noexcept { return __builtin_cos(x); }
 inline double atan(double x) noexcept { return __builtin_atan(x); }
+inline double tanh(double x) noexcept { return __builtin_tanh(x); }
 inline double floor(double x) noexcept { return __builtin_floor(x); }
 inline double erfc(double x) noexcept { return __builtin_erfc(x); }
 inline long double ldexp(long double x, int n) noexcept { return __builtin_ldexpl(x, n); }
 inline long double frexp(long double x, int* n) noexcept { return __builtin_frexpl(x, n); }
 #else
-using std::atan, std::erfc, std::exp, std::floor, std::frexp, std::ldexp, std::log, std::log1p, std::sqrt;
+using std::atan, std::cos, std::erfc, std::exp, std::floor, std::frexp, std::ldexp, std::log, std::log1p, std::sin,
+    std::sqrt, std::tanh;
 #endif
 
 }  // namespace diffusion::numerics::libm

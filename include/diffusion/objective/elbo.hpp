@@ -83,6 +83,78 @@ sum_t<X> vlb_term(const L& s, const L& t, const X& x_0, const Y& x_0_hat, const 
 template <class E>
 concept ChainEnd = LastStep<E> || std::same_as<E, SoftmaxDecoder>;
 
+namespace elbo_details {
+
+/// A denoiser and the variance of its reverse steps: how a model answers, and how a step is scored.
+template <class D, class V>
+struct FixedVariance {
+  D& denoiser;
+  const V& variance;
+
+  template <class X, class L>
+  value_t<X> answer(const X& x_t, const L& levels) const {
+    return denoiser(x_t, levels);
+  }
+  template <class L, class X, class Y, class Last>
+  sum_t<X> term(const L& s, const L& t, const X& x_0, const Y& x_0_hat, const Last& last) const {
+    return vlb_term(s, t, x_0, x_0_hat, variance, last);
+  }
+};
+
+/// The terms of a chain, levels[k] to levels[k + 1] for k < size(), and its end, scored by the answers of a model.
+template <class L, class Model, class End>
+struct Chain {
+  static constexpr bool asks_at_end = LastStep<End>;
+  const L& levels;
+  const Model& model;
+  const End& end;
+
+  Chain(const char* function, const L& grid, const Model& answering, const End& scored)
+      : levels(grid), model(answering), end(scored) {
+    require_noisiest_first(function, levels);
+    if constexpr (asks_at_end)
+      numerics::require(std::size(levels) >= 2 && last().noise() == level_real_t<L>(0), function,
+                        "levels.back().noise()", last().noise(), "0: clean data, after at least one level of noise");
+  }
+
+  const auto& last() const { return levels[std::size(levels) - 1]; }
+  /// The number of denoising terms.
+  std::size_t size() const { return std::size(levels) - (asks_at_end ? 2 : 1); }
+
+  template <class X, class Y>
+  sum_t<X> term(std::size_t k, const X& x_0, const Y& answer) const {
+    return model.term(levels[k + 1], levels[k], x_0, answer, GaussianDecoder{});
+  }
+  /// Of the answer at levels[size()] or, if the model is not asked there, of x there.
+  template <class X, class Y>
+  sum_t<X> reconstruction(const X& x_0, const Y& answer) const {
+    if constexpr (asks_at_end)
+      return model.term(last(), levels[size()], x_0, answer, end);
+    else
+      return -softmax_log_likelihood(last(), x_0, answer, end.grey);
+  }
+};
+
+/// All terms, with the noise noise(k, x_0) at levels[k].
+template <NormedState X, class Chain, class N>
+ElboTerms<sum_t<X>> terms(const X& x_0, const Chain& chain, N& noise) {
+  using State = value_t<X>;
+  const State data = prediction_details::copy("x_0", x_0, NewState{});
+  const auto noisy = [&](std::size_t k) -> State {
+    return q_sample(chain.levels[k], data, noise(static_cast<int>(k), data));
+  };
+  const auto answer = [&](std::size_t k) { return chain.model.answer(noisy(k), chain.levels[k]); };
+  ElboTerms<sum_t<X>> terms{prior_kl(chain.levels[0], data), {}, sum_t<X>(0), dimension(data)};
+  if constexpr (Chain::asks_at_end)
+    terms.reconstruction = chain.reconstruction(data, answer(chain.size()));
+  else
+    terms.reconstruction = chain.reconstruction(data, noisy(chain.size()));
+  for (std::size_t k = chain.size(); k-- > 0;) terms.denoising.push_back(chain.term(k, data, answer(k)));
+  return terms;
+}
+
+}  // namespace elbo_details
+
 /// All terms for one draw of each x_t: levels[k] has the noise noise(k, x_0). levels: noisiest first; the last is clean
 /// data or, with a SoftmaxDecoder, has noise. [ho2020.elbo]
 template <LevelBatch L, NormedState X, class D, NoiseSource<X> N, StepVariance<level_real_t<L>> V,
@@ -90,29 +162,8 @@ template <LevelBatch L, NormedState X, class D, NoiseSource<X> N, StepVariance<l
   requires Denoiser<D, X, L>
 ElboTerms<sum_t<X>> elbo(const L& levels, const X& x_0, D&& denoiser, N&& noise, const V& variance,
                          const End& end = {}) {
-  using S = sum_t<X>;
-  using State = value_t<X>;
-  constexpr bool ends_clean = LastStep<End>;
-  require_noisiest_first("elbo", levels);
-  const std::size_t steps = std::size(levels) - 1;
-  if constexpr (ends_clean)
-    numerics::require(steps >= 1 && levels[steps].noise() == level_real_t<L>(0), "elbo", "levels.back().noise()",
-                      levels[steps].noise(), "0: clean data, after at least one level of noise");
-  const State data = prediction_details::copy("x_0", x_0, NewState{});
-  const auto noisy = [&](std::size_t k) -> State {
-    return q_sample(levels[k], data, noise(static_cast<int>(k), data));
-  };
-  const auto term = [&](std::size_t k, const auto& last) {
-    const State x_t = noisy(k);
-    return vlb_term(levels[k + 1], levels[k], data, State(denoiser(x_t, levels[k])), variance, last);
-  };
-  ElboTerms<S> terms{prior_kl(levels[0], data), {}, S(0), dimension(data)};
-  if constexpr (ends_clean)
-    terms.reconstruction = term(steps - 1, end);
-  else
-    terms.reconstruction = -softmax_log_likelihood(levels[steps], data, noisy(steps), end.grey);
-  for (std::size_t k = ends_clean ? steps - 1 : steps; k-- > 0;) terms.denoising.push_back(term(k, GaussianDecoder{}));
-  return terms;
+  const elbo_details::FixedVariance<std::remove_reference_t<D>, V> model{denoiser, variance};
+  return elbo_details::terms(x_0, elbo_details::Chain("elbo", levels, model, end), noise);
 }
 
 /// The same with decoder_variance(levels).

@@ -42,15 +42,25 @@ auto row(const V& variance) {
   };
 }
 
-/// x <- xt x + x0 x_0_hat + noise draw(), without a draw where its factor is zero.
-template <class Real, class X, class Draw>
-void step_in_place(const StepCoefficients<Real>& c, X& x, const X& x_0_hat, const Draw& draw) {
-  Into<X&> out{x};
+/// x <- xt x + x0 x_0_hat + noise draw(), in one pass with what makes x_0_hat of the network's output, and without a
+/// draw where its factor is zero.
+template <class Real, class D, class Row, class X, class Draw>
+void step_in_place(const StepCoefficients<Real>& c, D& denoiser, const NoiseLevel<Real>& t, const Row& row, X& x,
+                   X& x_0_hat, const Draw& draw) {
+  const auto step = [&]<kernels::Second second, std::size_t terms>(const Estimate<Real, second>& estimate,
+                                                                   const std::array<Real, terms>& factors,
+                                                                   const auto&... z) {
+    const Named state{"x", x}, output{"x_0_hat", x_0_hat};
+    if constexpr (second == kernels::Second::plain)
+      apply_step("sample", estimate, factors, Into<X&>{x}, NotKept{}, state, output, z...);
+    else
+      apply_step("sample", estimate, factors, Into<X&>{x}, Into<X&>{x_0_hat}, state, output, z...);
+  };
+  const auto estimate = begin_estimate(denoiser, static_cast<const X&>(x), t, row, x_0_hat);
   if (c.noise == Real(0))
-    apply_row("sample", std::array{c.xt, c.x0}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat});
+    step(estimate, std::array{c.xt, c.x0});
   else
-    apply_row("sample", std::array{c.xt, c.x0, c.noise}, out, Named{"x", x}, Named{"x_0_hat", x_0_hat},
-              Named{"noise", draw()});
+    step(estimate, std::array{c.xt, c.x0, c.noise}, Named{"noise", draw()});
 }
 
 }  // namespace ancestral_details
@@ -76,15 +86,35 @@ auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, con
                   Named{"x_0_hat", x_0_hat}, Named{"z", z});
 }
 
+/// The step with coefficients that are known, of an ancestral or a DDIM step: x_s = x0 x_0_hat + xt x_t + noise z.
+template <class Real, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState>
+auto reverse_step(const StepCoefficients<Real>& c, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {}) {
+  return apply_row("reverse_step", std::array{c.xt, c.x0, c.noise}, out, Named{"x_t", x_t}, Named{"x_0_hat", x_0_hat},
+                   Named{"z", z});
+}
+/// The same without noise.
+template <class Real, State X, CompatibleState<X> X0, Destination Out = NewState>
+auto reverse_step(const StepCoefficients<Real>& c, const X& x_t, const X0& x_0_hat, Out out = {}) {
+  return apply_row("reverse_step", std::array{c.xt, c.x0}, out, Named{"x_t", x_t}, Named{"x_0_hat", x_0_hat});
+}
+
 template <class Variance = PosteriorVariance>
 struct AncestralSampler {
   Variance variance{};
 
+  template <class Real>
+  StepCoefficients<Real> coefficients(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
+    return ancestral_details::coefficients("sample", s, t, variance);
+  }
   template <class D, class Real, class X, class Draw>
   void step(D& denoiser, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
             NoHistory&) const {
-    x_0_hat = denoiser(static_cast<const X&>(x), t);
-    ancestral_details::step_in_place(ancestral_details::coefficients("sample", s, t, variance), x, x_0_hat, draw);
+    ancestral_details::step_in_place(coefficients(s, t), denoiser, t, NoRow{}, x, x_0_hat, draw);
+  }
+  template <class D, class Real, class C, class Row, class X, class Draw>
+  void step(D& denoiser, const PlannedStep<Real, C, Row>& planned, X& x, X& x_0_hat, const Draw& draw,
+            NoHistory&) const {
+    ancestral_details::step_in_place(planned.coefficients, denoiser, planned.t, planned.row, x, x_0_hat, draw);
   }
 };
 template <class Variance>

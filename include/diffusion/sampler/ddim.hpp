@@ -19,9 +19,11 @@ template <class Real>
 StepCoefficients<Real> coefficients(const char* function, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t,
                                     const Real& eta) {
   using W = numerics::Working<Real>;
-  const W transition_variance = forward_details::transition(function, s, t).variance, factor(eta);
-  const W variance = factor * factor * (transition_variance / t.working_noise_squared() * s.working_noise_squared());
-  W rest = s.working_noise_squared() - variance;
+  const auto q = forward_details::transition(function, s, t);
+  const W factor(eta), square = factor * factor, share = s.working_noise_squared() / t.working_noise_squared();
+  const W variance = square * q.variance * share;
+  // noise_s^2 - variance, of which nothing cancels up to eta = 1
+  W rest = s.working_noise_squared() * ((W(1) - factor) * (W(1) + factor) + square * q.scale_squared * share);
   const W tolerance = numerics::working_tolerance<W>() * s.working_noise_squared();
   numerics::require(eta >= Real(0) && rest >= -tolerance, function, "eta", eta,
                     "a number >= 0 with sigma at most the noise of s");
@@ -65,12 +67,19 @@ auto ddim_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, Out out 
 struct DdimSampler {
   double eta = 0;
 
+  template <class Real>
+  StepCoefficients<Real> coefficients(const NoiseLevel<Real>& s, const NoiseLevel<Real>& t) const {
+    return ddim_details::coefficients("sample", s, t, static_cast<Real>(eta));
+  }
   template <class D, class Real, class X, class Draw>
   void step(D& denoiser, const NoiseLevel<Real>& s, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
             NoHistory&) const {
-    x_0_hat = denoiser(static_cast<const X&>(x), t);
-    ancestral_details::step_in_place(ddim_details::coefficients("sample", s, t, static_cast<Real>(eta)), x, x_0_hat,
-                                     draw);
+    ancestral_details::step_in_place(coefficients(s, t), denoiser, t, NoRow{}, x, x_0_hat, draw);
+  }
+  template <class D, class Real, class C, class Row, class X, class Draw>
+  void step(D& denoiser, const PlannedStep<Real, C, Row>& planned, X& x, X& x_0_hat, const Draw& draw,
+            NoHistory&) const {
+    ancestral_details::step_in_place(planned.coefficients, denoiser, planned.t, planned.row, x, x_0_hat, draw);
   }
 };
 

@@ -14,29 +14,6 @@
 
 namespace diffusion {
 
-namespace learned_details {
-
-template <class D>
-struct CodeOf {
-  using type = typename D::code;
-};
-template <class D>
-struct CodeOf<ClippedDenoiser<D>> : CodeOf<D> {};
-
-template <class D, class X, class L>
-LearnedEstimate<X> estimate(D& denoiser, const X& x_t, const L& level) {
-  if constexpr (requires { denoiser.estimate(x_t, level); }) {
-    return denoiser.estimate(x_t, level);
-  } else {
-    LearnedEstimate<X> inner = learned_details::estimate(denoiser.denoiser, x_t, level);
-    const auto x_0 = [&inner](const X&, const L&) -> const X& { return inner.x_0; };
-    X clipped = clip_x0(x_0, denoiser.low, denoiser.high)(x_t, level);
-    return {std::move(clipped), std::move(inner.variance)};
-  }
-}
-
-}  // namespace learned_details
-
 /// A step is a draw of learned_reverse at the estimates of the network, [nichol2021.15] in place of the variance of
 /// [ho2020.alg2].
 template <class Bounds = ExactVariances>

@@ -6,15 +6,34 @@
 // keep what they remember in a nested `template <class X> struct History`. A new sampler is one header in this folder
 // and edits none.
 //
+// Where states are small, or a grid of levels is used more than once, see plan.hpp: coefficients are then computed
+// once. Nothing is allocated in the loop where noise and network can write into memory that is there: writes(f) of
+// model/estimate.hpp.
+//
 // Source: Ho et al. 2020, algorithm 2.
 #pragma once
 
-#include "../model/denoiser.hpp"
+#include "../model/estimate.hpp"
+#include "../numerics/loop.hpp"
 #include "../random/noise.hpp"
 
 namespace diffusion {
 
 struct NoHistory {};
+
+/// One step of a plan: from t to s, with what was computed of the two levels, and the row of the network's prediction
+/// at t. It stands for s and t in step(denoiser, planned, x, x_0_hat, draw, history) of a sampler that has
+/// coefficients(s, t).
+template <class Real, class Coefficients, class Row>
+struct PlannedStep {
+  const NoiseLevel<Real>&s, &t;
+  const Coefficients& coefficients;
+  const Row& row;
+};
+
+/// A source of noise that can also write where it is told: noise(k, x, into(out)).
+template <class N, class X>
+concept WritingNoise = requires(N& noise, int k, const value_t<X>& x, Into<value_t<X>&> out) { noise(k, x, out); };
 
 namespace sample_details {
 
@@ -31,6 +50,24 @@ struct HistoryOf<S, X> {
 template <class X>
 struct Draw {
   X operator()() const;
+};
+
+/// The noise of one step, when the step asks for it: written to z where the source can write.
+template <class N, class V, class Z>
+struct DrawFrom {
+  N& noise;
+  int k;
+  const V& x;
+  Z& z;
+
+  decltype(auto) operator()() const {
+    if constexpr (std::same_as<Z, V>) {
+      noise(k, x, Into<V&>{z});
+      return static_cast<const V&>(z);
+    } else {
+      return static_cast<V>(noise(k, x));
+    }
+  }
 };
 
 }  // namespace sample_details
@@ -54,12 +91,39 @@ struct Progress {
   const X &x, &x_0_hat;
 };
 
-/// What an observer may return; one that returns nothing lets the loop proceed.
-enum class Loop { proceed, stop };
+namespace sample_details {
 
-struct NoObserver {
-  void operator()(const auto&) const {}
-};
+/// The loop. step(k, x, x_0_hat, draw) moves x from levels[k] to levels[k + 1].
+template <class D, class L, class X, class N, class Observer, class Step>
+value_t<X> run(const L& levels, const X& x_start, N& noise, Observer& observer, const Step& step) {
+  using V = value_t<X>;
+  using Real = level_real_t<L>;
+  using Verdict = std::invoke_result_t<Observer&, const Progress<V, Real>&>;
+  static_assert(std::same_as<Verdict, Loop> || std::same_as<Verdict, void>,
+                "an observer returns Loop::proceed, Loop::stop or nothing");
+  const std::size_t count = std::size(levels);
+  if constexpr (requires { requires prediction_t<D>::needs_signal; })
+    numerics::require(levels[0].working_signal_squared() > numerics::Working<Real>(0), "sample", "levels: a signal",
+                      levels[0].signal(), "more than 0 for a prediction of noise or score: predict v or x_0");
+  NewState fresh;
+  V x = apply_row("sample", std::array{sum_t<X>(1)}, fresh, Named{"x", x_start});
+  V x_0_hat = x;
+  std::conditional_t<WritingNoise<N, X>, V, NoHistory> z{};
+  if constexpr (WritingNoise<N, X>) z = x;
+  for (std::size_t k = 0; k + 1 < count; ++k) {
+    step(k, x, x_0_hat, DrawFrom<N, V, decltype(z)>{noise, static_cast<int>(k), x, z});
+    const Progress<V, Real> progress{
+        static_cast<int>(k), static_cast<int>(count - 1), levels[k], levels[k + 1], x, x_0_hat};
+    if constexpr (std::same_as<Verdict, Loop>) {
+      if (observer(progress) == Loop::stop) break;
+    } else {
+      observer(progress);
+    }
+  }
+  return x;
+}
+
+}  // namespace sample_details
 
 /// Takes x from levels.front() to levels.back(), one sampler step from each level to the next; returns x there, or
 /// where the observer stopped. levels: noisiest first, strictly cleaner from one to the next, at least one. noise(k, x)
@@ -68,32 +132,12 @@ template <class S, State X, class D, LevelBatch L, NoiseSource<X> N, class Obser
   requires Denoiser<D, X, L> && Sampler<S, D, X, L>
 value_t<X> sample(const S& sampler, D&& denoiser, const L& levels, const X& x_start, N&& noise,
                   Observer&& observer = {}) {
-  using V = value_t<X>;
-  using Real = level_real_t<L>;
   require_noisiest_first("sample", levels);
-  const std::size_t count = std::size(levels);
-  if constexpr (requires { requires prediction_t<D>::needs_signal; })
-    numerics::require(levels[0].working_signal_squared() > numerics::Working<Real>(0), "sample", "levels: a signal",
-                      levels[0].signal(), "more than 0 for a prediction of noise or score: predict v or x_0");
-  NewState fresh;
-  V x = apply_row("sample", std::array{sum_t<X>(1)}, fresh, Named{"x", x_start});
-  V x_0_hat = x;
-  sampler_history_t<S, V> history{};
-  for (std::size_t k = 0; k + 1 < count; ++k) {
-    const NoiseLevel<Real>&t = levels[k], &s = levels[k + 1];
-    const auto draw = [&]() -> V { return noise(static_cast<int>(k), static_cast<const V&>(x)); };
-    sampler.step(denoiser, s, t, x, x_0_hat, draw, history);
-    using Verdict = std::invoke_result_t<Observer&, const Progress<V, Real>&>;
-    static_assert(std::same_as<Verdict, Loop> || std::same_as<Verdict, void>,
-                  "an observer returns Loop::proceed, Loop::stop or nothing");
-    const Progress<V, Real> progress{static_cast<int>(k), static_cast<int>(count - 1), t, s, x, x_0_hat};
-    if constexpr (std::same_as<Verdict, Loop>) {
-      if (observer(progress) == Loop::stop) break;
-    } else {
-      observer(progress);
-    }
-  }
-  return x;
+  sampler_history_t<S, value_t<X>> history{};
+  return sample_details::run<D>(levels, x_start, noise, observer,
+                                [&](std::size_t k, auto& x, auto& x_0_hat, const auto& draw) {
+                                  sampler.step(denoiser, levels[k + 1], levels[k], x, x_0_hat, draw, history);
+                                });
 }
 
 }  // namespace diffusion

@@ -3,11 +3,18 @@
 //
 // Use it to write a step of your own: exact scalars in, one pass over the arrays, any kind of state, one row or a row
 // for each sample of a batch, a new state or one of the caller's. All sizes are checked before anything is written.
+// apply_step is the same with an estimate made, clipped and kept on the way: a whole step of a sampler in one pass.
+// Threads are used only where the destination brings them: into(out, parallel).
 //
 // Accuracy: elements are combined from left to right in their own type, to which the coefficients are rounded first.
+// Each product and each sum of floats and doubles is rounded by itself, never contracted: a scalar, an element of an
+// array, of a batch and of a part of it have the same bits, whatever the instruction set (kernels.hpp).
 #pragma once
 
+#include <utility>
+
 #include "../numerics/require.hpp"
+#include "kernels.hpp"
 #include "state.hpp"
 
 namespace diffusion {
@@ -21,35 +28,100 @@ struct Named {
 template <class X>
 Named(const char*, const X&) -> Named<X>;
 
+/// into(out), with the work on states of more than 2^16 elements given to parallel(count, part): it must call part(k)
+/// for each k = 0..count-1, in any order, on whichever threads it has, and return when all are done. Every number of
+/// threads gives the same bits. With OpenMP:
+///   [](std::size_t count, auto part) {
+///   #pragma omp parallel for
+///     for (std::size_t k = 0; k < count; ++k) part(k);
+///   }
+template <class X, class Parallel>
+struct ParallelInto : Into<X> {
+  const Parallel& parallel;
+};
+template <class X, class Parallel>
+ParallelInto<X, Parallel> into(X&& out, const Parallel& parallel) {
+  return {{static_cast<X&&>(out)}, parallel};
+}
+
+/// What apply_step makes of its second state before it enters the sum: nothing, the state clipped to [low, high],
+/// row[0] first + row[1] second, or that clipped. NaN stays NaN.
+template <class Real, kernels::Second second>
+struct Estimate {
+  std::array<Real, 2> row{};
+  Real low{}, high{};
+};
+
+/// The estimate clipped to [low, high], after it was perhaps clipped to other bounds.
+template <class Real, kernels::Second second>
+auto clipped(const Estimate<Real, second>& estimate, const Real& low, const Real& high) {
+  const auto clip = [&](const Real& e) { return e < low ? low : high < e ? high : e; };
+  constexpr auto kind = kernels::combines(second) ? kernels::Second::combined_and_clipped : kernels::Second::clipped;
+  if constexpr (kernels::clips(second))
+    return Estimate<Real, kind>{estimate.row, clip(estimate.low), clip(estimate.high)};
+  else
+    return Estimate<Real, kind>{estimate.row, low, high};
+}
+
+/// The estimate of apply_step is not wanted in memory.
+struct NotKept {};
+
 namespace state_details {
 
 template <class T>
-void combine(T* out, std::size_t n, std::size_t stride, const std::array<T, 1>& c, const T* x) {
-  const T c0 = c[0];
-  for (std::size_t i = 0; i < n * stride; i += stride) out[i] = c0 * x[i];
-}
-template <class T>
-void combine(T* out, std::size_t n, std::size_t stride, const std::array<T, 2>& c, const T* x, const T* y) {
-  const T c0 = c[0], c1 = c[1];
-  for (std::size_t i = 0; i < n * stride; i += stride) out[i] = c0 * x[i] + c1 * y[i];
-}
-template <class T>
-void combine(T* out, std::size_t n, std::size_t stride, const std::array<T, 3>& c, const T* x, const T* y, const T* z) {
-  const T c0 = c[0], c1 = c[1], c2 = c[2];
-  for (std::size_t i = 0; i < n * stride; i += stride) out[i] = c0 * x[i] + c1 * y[i] + c2 * z[i];
+concept KernelScalar = std::same_as<T, float> || std::same_as<T, double>;
+
+/// c[0] x[0] + c[1] x[1] + ... of scalars or closed states.
+template <class X, class T, std::size_t terms, class... Terms>
+X combined(const std::array<T, terms>& c, const Terms&... x) {
+  return [&]<std::size_t... j>(std::index_sequence<j...>) -> X {
+    if constexpr (KernelScalar<X>) {
+      std::array<X, terms> products;
+      (kernels::compiled_for::multiply(products[j], c[j], x), ...);
+      return (... + products[j]);
+    } else {
+      return static_cast<X>((... + (c[j] * x)));
+    }
+  }(std::make_index_sequence<terms>());
 }
 
-template <class X, class T>
-X combined(const std::array<T, 1>& c, const X& x) {
-  return static_cast<X>(c[0] * x);
+/// Elements that no kernel is for: those apart in memory, and those of other types.
+template <class T, std::size_t terms, class... Terms>
+void combine(T* out, std::size_t n, std::size_t stride, const std::array<T, terms>& c, const Terms*... x) {
+  for (std::size_t i = 0; i < n * stride; i += stride) out[i] = combined<T>(c, x[i]...);
 }
-template <class X, class T>
-X combined(const std::array<T, 2>& c, const X& x, const X& y) {
-  return static_cast<X>(c[0] * x + c[1] * y);
+
+/// The estimate of one element.
+template <class X, kernels::Second second>
+X estimated(const Estimate<X, second>& estimate, const X& x, const X& y) {
+  X e = y;
+  if constexpr (kernels::combines(second)) e = combined<X>(estimate.row, x, y);
+  if constexpr (kernels::clips(second)) e = e < estimate.low ? estimate.low : estimate.high < e ? estimate.high : e;
+  return e;
 }
-template <class X, class T>
-X combined(const std::array<T, 3>& c, const X& x, const X& y, const X& z) {
-  return static_cast<X>(c[0] * x + c[1] * y + c[2] * z);
+
+/// Runs a pass, in parts where the destination brings threads.
+template <kernels::Second second, bool kept, class Out, class T, std::size_t terms>
+void run(const Out& out, const kernels::Pass<T, terms>& pass) {
+  const bool streaming = kernels::is_streaming(pass);
+  if constexpr (requires { out.parallel; }) {
+    constexpr std::size_t size = std::size_t(1) << 16;
+    const std::size_t parts = (pass.n + size - 1) / size;
+    if (parts > 1) {
+      out.parallel(parts, [&](std::size_t k) {
+        kernels::run<second, kept>(pass.part(k * size, k + 1 < parts ? size : pass.n - k * size), streaming);
+      });
+      return;
+    }
+  }
+  kernels::run<second, kept>(pass, streaming);
+}
+
+template <class T, std::size_t terms, class... Terms>
+kernels::Pass<T, terms> pass(T* out, std::size_t n, const std::array<T, terms>& c, const Terms*... x) {
+  kernels::Pass<T, terms> p{.n = n, .x = {x...}, .out = out};
+  for (std::size_t j = 0; j < terms; ++j) p.row[j] = c[j];
+  return p;
 }
 
 template <class T, class Real, std::size_t terms>
@@ -63,9 +135,19 @@ template <class V, class X, class Y>
 void require_like(const char* function, const Named<X>& first, std::size_t size, const Named<Y>& other,
                   std::size_t other_size) {
   if (other_size != size) numerics::fail_size(function, other.name, other_size, size, first.name);
-  if constexpr (requires { state_traits<V>::same_shape(first.state, other.state); })
-    if (!state_traits<V>::same_shape(first.state, other.state))
+  // X's own: that of its value would turn a view into a copy
+  if constexpr (requires { state_traits<X>::same_shape(first.state, other.state); })
+    if (!state_traits<X>::same_shape(first.state, other.state))
       numerics::fail_shape(function, other.name, first.name, "another shape");
+}
+
+/// An output may be an input, element by element, but an element must not be read after another was written over it.
+template <class T>
+void require_no_overlap(const char* function, const char* name, const T* out, std::size_t size, const char* other_name,
+                        const T* other) {
+  const auto a = reinterpret_cast<std::uintptr_t>(out), b = reinterpret_cast<std::uintptr_t>(other);
+  if (a != b && (a < b ? b - a : a - b) < size * sizeof(T))
+    numerics::fail_shape(function, name, other_name, "overlaps it in part");
 }
 
 /// Calls body(out, size, pointers to the elements of each state...) once all sizes are checked; returns what Out asks
@@ -90,6 +172,9 @@ auto with_elements(const char* function, Out& out, Body body, const Named<X>& fi
       require_like<V>(function, first, size, Named{"out", out.target}, target.size());
       if (state_traits<V>::view(out.target).data() != target.data())
         numerics::fail_shape(function, "out", first.name, "another storage order");
+      const scalar_t<X>* elements = target.data();
+      require_no_overlap(function, "out", elements, size, first.name, view.data());
+      (require_no_overlap(function, "out", elements, size, rest.name, views.data()), ...);
       body(target.data(), size, view.data(), views.data()...);
     }
   };
@@ -118,8 +203,12 @@ auto apply_row(const char* function, const std::array<Real, terms>& row, Out& ou
   using state_details::combined, state_details::row_as;
   if constexpr (StoredState<X>) {
     using T = scalar_t<X>;
-    const auto body = [&row](T* target, std::size_t size, const auto*... elements) {
-      state_details::combine(target, size, 1, row_as<T>(row), elements...);
+    const auto body = [&](T* target, std::size_t size, const auto*... elements) {
+      if constexpr (state_details::KernelScalar<T>)
+        state_details::run<kernels::Second::plain, false>(
+            out, state_details::pass(target, size, row_as<T>(row), elements...));
+      else
+        state_details::combine(target, size, 1, row_as<T>(row), elements...);
     };
     return state_details::with_elements(function, out, body, first, rest...);
   } else {
@@ -139,14 +228,107 @@ auto apply_rows(const char* function, std::size_t samples, RowOf row_of, Out& ou
                 const Named<Rest>&... rest) {
   static_assert(StoredState<X>, "a batch of levels needs a state of several elements");
   using T = scalar_t<X>;
+  constexpr std::size_t terms = 1 + sizeof...(Rest);
   const auto body = [&](T* target, std::size_t size, const auto*... elements) {
     const BatchLayout layout = state_details::batch_layout(function, first, size, samples);
+    if constexpr (state_details::KernelScalar<T>) {
+      if (!layout.interleaved || samples == 1) {
+        const auto whole = state_details::pass(target, size, std::array<T, terms>{}, elements...);
+        const bool streaming = kernels::is_streaming(whole);
+        for (std::size_t k = 0; k < samples; ++k) {
+          auto part = whole.part(k * layout.length, layout.length);
+          const auto row = state_details::row_as<T>(row_of(k));
+          for (std::size_t j = 0; j < terms; ++j) part.row[j] = row[j];
+          kernels::run<kernels::Second::plain, false>(part, streaming);
+        }
+        return;
+      }
+    }
     const std::size_t step = layout.interleaved ? 1 : layout.length, stride = layout.interleaved ? samples : 1;
     for (std::size_t k = 0; k < samples; ++k)
       state_details::combine(target + k * step, layout.length, stride, state_details::row_as<T>(row_of(k)),
                              (elements + k * step)...);
   };
   return state_details::with_elements(function, out, body, first, rest...);
+}
+
+/// row[0] first + row[1] e + row[2] rest + ... into out, where e is the estimate that is made of first and second; e
+/// into kept, unless that is NotKept. One pass: each state is read once, and out and kept may be any of the states. The
+/// shape of an ancestral or DDIM step from the output of a network with its estimate of x_0 clipped, and, with e kept,
+/// of a step of DPM-Solver++. The bits are those of apply_row for the estimate, a clip, and apply_row for the step.
+template <class Real, kernels::Second second, std::size_t terms, class Out, class Kept, class X, class Y, class... Rest>
+void apply_step(const char* function, const Estimate<Real, second>& estimate, const std::array<Real, terms>& row,
+                Out out, Kept kept, const Named<X>& x, const Named<Y>& y, const Named<Rest>&... rest) {
+  static_assert(terms == 2 + sizeof...(Rest) && !std::same_as<Out, NewState>);
+  constexpr bool keep = !std::same_as<Kept, NotKept>;
+  using state_details::combined, state_details::row_as;
+  if constexpr (StoredState<X>) {
+    using T = scalar_t<X>;
+    using V = value_t<X>;
+    const Estimate<T, second> bounds{row_as<T>(estimate.row), static_cast<T>(estimate.low),
+                                     static_cast<T>(estimate.high)};
+    const auto body = [&](T* target, std::size_t size, const auto*... elements) {
+      auto pass = state_details::pass(target, size, row_as<T>(row), elements...);
+      pass.of_first = bounds.row[0], pass.of_second = bounds.row[1], pass.low = bounds.low, pass.high = bounds.high;
+      if constexpr (keep) {
+        using Target = std::remove_reference_t<decltype(kept.target)>;
+        static_assert(std::same_as<value_t<Target>, V>, "the estimate is kept in a state of the kind of the first");
+        const auto estimates = state_traits<Target>::elements(kept.target);
+        state_details::require_like<V>(function, x, size, Named{"the estimate", kept.target}, estimates.size());
+        const T* written = estimates.data();
+        if (written == target && size > 0) numerics::fail_shape(function, "out", "the estimate", "is the same memory");
+        state_details::require_no_overlap<T>(function, "the estimate", written, size, "out", target);
+        const char* names[] = {x.name, y.name, rest.name...};
+        for (std::size_t j = 0; j < terms; ++j)
+          state_details::require_no_overlap(function, "the estimate", written, size, names[j], pass.x[j]);
+        pass.second_out = estimates.data();
+      }
+      if constexpr (state_details::KernelScalar<T>) {
+        state_details::run<second, keep>(out, pass);
+      } else {
+        for (std::size_t i = 0; i < size; ++i) {
+          const std::array<T, terms> e{elements[i]...};
+          const T made = state_details::estimated(bounds, e[0], e[1]);
+          [&]<std::size_t... j>(std::index_sequence<j...>) {
+            target[i] = combined<T>(row_as<T>(row), e[0], made, e[j + 2]...);
+          }(std::make_index_sequence<terms - 2>());
+          if constexpr (keep) pass.second_out[i] = made;
+        }
+      }
+    };
+    state_details::with_elements(function, out, body, x, y, rest...);
+  } else {
+    using T = std::conditional_t<ScalarState<X>, X, Real>;
+    const X& second_state = static_cast<const X&>(y.state);
+    X e = second_state;
+    if constexpr (ScalarState<X>)
+      e = state_details::estimated(Estimate<X, second>{row_as<X>(estimate.row), X(estimate.low), X(estimate.high)},
+                                   x.state, second_state);
+    else if constexpr (kernels::combines(second))
+      e = combined<X>(estimate.row, x.state, second_state);
+    static_assert(ScalarState<X> || !kernels::clips(second), "a closed state has no order to be clipped in");
+    out.target = combined<X>(row_as<T>(row), x.state, e, static_cast<const X&>(rest.state)...);
+    if constexpr (keep) kept.target = std::move(e);
+  }
+}
+
+/// Clips each element of x to [low, high], in place; NaN stays NaN.
+template <State X, class Real>
+void clip_elements(X& x, const Real& low, const Real& high) {
+  using T = scalar_t<X>;
+  const T lower = static_cast<T>(low), upper = static_cast<T>(high);
+  if constexpr (StoredState<X>) {
+    const auto elements = state_traits<X>::elements(x);
+    if constexpr (state_details::KernelScalar<T>) {
+      auto pass = state_details::pass<T, 1>(elements.data(), elements.size(), {T(1)}, elements.data());
+      pass.low = lower, pass.high = upper;
+      kernels::run<kernels::Second::clipped, false>(pass, false);
+    } else {
+      for (T& e : elements) e = state_details::estimated(Estimate<T, kernels::Second::clipped>{{}, lower, upper}, e, e);
+    }
+  } else {
+    x = state_details::estimated(Estimate<X, kernels::Second::clipped>{{}, lower, upper}, x, x);
+  }
 }
 
 }  // namespace diffusion
