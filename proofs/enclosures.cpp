@@ -45,9 +45,7 @@ struct Region {
     return text;
   }
   /// What takes the error of a claim to the one that has the bound: its largest value in the region.
-  Bound factor(Error error) const {
-    return {error == Error::near ? std::min(1.0, gap_high) : 1};
-  }
+  Bound factor(Error error) const { return {error == Error::near ? std::min(1.0, gap_high) : 1}; }
 };
 
 Squares squares_of(Family family, bool s) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The digits of data/digits.csv.gz as columns of an array, pixels in [-1, 1].
+// The digits of data/digits.csv.gz as columns of an array, pixels in [-1, 1], and the part of them to be held out.
 #pragma once
 
 #include <Eigen/Core>
 #include <cstdio>
+#include <diffusion/objective/decoder.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 namespace digits {
 
 inline constexpr int side = 8, pixels = side * side, classes = 10;
+inline constexpr diffusion::GreyLevels grey{.levels = 17};
 
 struct Data {
   Eigen::ArrayXXf images;   // pixels x n
@@ -50,6 +52,47 @@ inline Data load(const std::string& path) {
   if (!error.empty()) throw std::runtime_error(error);
   data.images = Eigen::Map<Eigen::ArrayXXf>(values.data(), pixels, static_cast<Eigen::Index>(data.labels.size()));
   return data;
+}
+
+/// The images to train on and those to be held out, which are spread evenly over the data.
+struct Parts {
+  Data training, held_out;
+};
+inline Parts split(const Data& data, Eigen::Index held_out) {
+  std::vector<Eigen::Index> columns[2];
+  for (Eigen::Index k = 0; k < data.images.cols(); ++k)
+    columns[k * held_out % data.images.cols() < held_out].push_back(k);
+  const auto part = [&](const std::vector<Eigen::Index>& chosen) {
+    Data result{data.images(Eigen::all, chosen), {}};
+    for (const Eigen::Index k : chosen) result.labels.push_back(data.labels[std::size_t(k)]);
+    return result;
+  };
+  return {part(columns[0]), part(columns[1])};
+}
+
+/// What the network is told beside the digit 0..9: that the picture was moved, or nothing.
+inline constexpr int moved = classes, no_label = classes + 1;
+
+/// Each image four times, twice with its label and twice without one, and moved by a pixel to each side, which has a
+/// label of its own: the network learns from moved digits what strokes are, and where digits lie from the others.
+inline Data with_moved(const Data& data) {
+  Data result{Eigen::ArrayXXf::Constant(pixels, 8 * data.images.cols(), float(grey.low)), {}};
+  const auto next = [&](int label) {
+    result.labels.push_back(label);
+    return result.images.col(Eigen::Index(result.labels.size()) - 1).reshaped(side, side);
+  };
+  for (Eigen::Index k = 0; k < data.images.cols(); ++k) {
+    const auto image = data.images.col(k).reshaped(side, side);
+    for (const int label : {data.labels[std::size_t(k)], no_label}) {
+      next(label) = image;
+      next(label) = image;
+    }
+    next(moved).topRows(side - 1) = image.bottomRows(side - 1);
+    next(moved).bottomRows(side - 1) = image.topRows(side - 1);
+    next(moved).leftCols(side - 1) = image.rightCols(side - 1);
+    next(moved).rightCols(side - 1) = image.leftCols(side - 1);
+  }
+  return result;
 }
 
 }  // namespace digits

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The main job, on real digits: train a small network against the library's target, sample with the ancestral sampler,
-// walk from one digit to another, and write what happens as pictures.
+// The main job, on real digits: train a small network for likelihood, sample with the ancestral sampler, say in bits
+// how well it knows digits that it has not seen, walk from one digit to another, and write what happens as pictures.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <diffusion/model/guidance.hpp>
 #include <filesystem>
 
 #include "../support/between.hpp"
 #include "../support/picture.hpp"
 #include "../support/train.hpp"
 #include "data.hpp"
+#include "likelihood.hpp"
 
 namespace {
 
@@ -16,52 +18,52 @@ using examples::Network;
 
 struct Options {
   std::string data = DIGITS_DATA, out = "pictures";
-  double seconds = 60;
-  int updates = 0, steps = 1000, batch = 128, width = 384, blocks = 2;
+  double seconds = 60, dropout = 0.3, decay = 0.3, guidance = 2;
+  int updates = 0, steps = 1000, batch = 128, width = 256, blocks = 2;
   std::uint64_t seed = 1;
 };
 
-using Schedule = diffusion::DiscreteSchedule<double>;
+using examples::Levels;
 
-/// The network for these labels, bounded to what pixels can be.
-auto denoiser(const Network& network, std::vector<int> labels, const Schedule& schedule) {
-  return diffusion::clip_x0(examples::denoiser(network, std::move(labels), schedule.steps()));
+/// A chain of `steps` steps, even in log-SNR down to the least noise, and the last of them from there to clean data.
+Levels chain(const digits::Schedule& schedule, int steps) {
+  Levels levels = diffusion::level_grid(schedule, steps - 1);
+  levels.push_back({});
+  return levels;
 }
 
 /// Ten samples of each digit, a row for each.
-Eigen::ArrayXXf sample_all(const Network& network, const Schedule& schedule, std::uint64_t seed) {
-  std::vector<int> labels;
-  for (int k = 0; k < 100; ++k) labels.push_back(k / 10);
+template <class D>
+Eigen::ArrayXXf sample_all(const D& denoiser, const Levels& levels, std::uint64_t seed) {
   const diffusion::NormalNoise noise{.seed = seed, .stream = 2};
   examples::Progress progress("sampling");
   const Eigen::ArrayXXf shape(digits::pixels, 100);
-  return diffusion::sample(diffusion::AncestralSampler{}, denoiser(network, labels, schedule),
-                           diffusion::level_grid(schedule), noise.initial(shape), noise,
+  return diffusion::sample(diffusion::AncestralSampler{}, denoiser, levels, noise.initial(shape), noise,
                            [&](const auto& p) { progress.show(double(p.step + 1) / p.steps, "100 digits"); });
 }
 
 /// One digit at eleven levels of the forward process, clean first.
-Eigen::ArrayXXf forward_strip(const Eigen::ArrayXf& x_0, const Schedule& schedule) {
+Eigen::ArrayXXf forward_strip(const Eigen::ArrayXf& x_0, const digits::Schedule& schedule) {
   Eigen::ArrayXXf strip(digits::pixels, 11);
   const Eigen::ArrayXf eps = diffusion::NormalNoise{.seed = 3}(0, x_0);
-  for (int k = 0; k <= 10; ++k) strip.col(k) = diffusion::q_sample(schedule(k * schedule.steps() / 10), x_0, eps);
+  for (int k = 0; k <= 10; ++k) strip.col(k) = diffusion::q_sample(schedule(k / 10.0), x_0, eps);
   return strip;
 }
 
 /// Two rows: x_t on the way from noise to a digit, and the estimate of x_0 at the same levels.
-Eigen::ArrayXXf reverse_strip(const Network& network, int label, const Schedule& schedule) {
+template <class D>
+Eigen::ArrayXXf reverse_strip(const D& denoiser, const Levels& levels) {
   Eigen::ArrayXXf strip(digits::pixels, 22);
   const diffusion::NormalNoise noise{.seed = 5};
   const Eigen::ArrayXXf shape(digits::pixels, 1), start = noise.initial(shape);
   strip.col(0) = start.col(0);
-  diffusion::sample(diffusion::AncestralSampler{}, denoiser(network, {label}, schedule),
-                    diffusion::level_grid(schedule), start, noise, [&](const auto& p) {
-                      if (p.step == 0) strip.col(11) = p.x_0_hat.col(0);
-                      if ((p.step + 1) * 10 % p.steps != 0) return;
-                      const int k = (p.step + 1) * 10 / p.steps;
-                      strip.col(k) = p.x.col(0);
-                      strip.col(11 + k) = p.x_0_hat.col(0);
-                    });
+  diffusion::sample(diffusion::AncestralSampler{}, denoiser, levels, start, noise, [&](const auto& p) {
+    if (p.step == 0) strip.col(11) = p.x_0_hat.col(0);
+    if ((p.step + 1) * 10 % p.steps != 0) return;
+    const int k = (p.step + 1) * 10 / p.steps;
+    strip.col(k) = p.x.col(0);
+    strip.col(11 + k) = p.x_0_hat.col(0);
+  });
   return strip;
 }
 
@@ -134,41 +136,80 @@ void report_halfway(const D& unlabelled, const examples::Levels& levels, const d
 }
 // [halfway]
 
+void print(const char* what, const digits::Estimate& bits) {
+  std::printf("           %-34s %6.3f +- %.3f\n", what, bits.mean, bits.error);
+}
+
+template <class D>
+void report_likelihood(const D& unlabelled, const Levels& levels, const digits::Parts& parts) {
+  const auto& [training, held_out] = parts;
+  const digits::Bound bound = digits::bound_bits(unlabelled, levels, held_out.images);
+  std::printf("likelihood of %td digits not trained on       bits per dimension\n", held_out.images.cols());
+  print("a Gaussian of full covariance", digits::gaussian_bits(training.images, held_out.images));
+  print("histograms of the pixels", digits::histogram_bits(training.images, held_out.images));
+  print("the network's bound", bound.bits);
+  std::printf("           = %.4f prior + %.4f denoising + %.4f reconstruction\n", bound.prior, bound.denoising,
+              bound.reconstruction);
+}
+
 int run(const Options& options) {
   const auto start = examples::Clock::now();
   std::filesystem::create_directories(options.out);
   const digits::Data data = digits::load(options.data);
-  const auto schedule = diffusion::cosine_schedule(options.steps);
-  Network network(digits::pixels, digits::classes, options.width, options.blocks, options.seed);
-  const auto trained = examples::train(
-      network, data.images, data.labels, schedule,
-      {.updates = options.updates, .seconds = options.seconds, .batch = options.batch, .seed = options.seed});
-  const Eigen::ArrayXXf samples = sample_all(network, schedule, options.seed);
+  const digits::Parts parts = digits::split(data, 297);
+  // The least noise is a tenth of the distance between grey levels, which it still tells apart; less costs only steps.
+  const digits::Schedule schedule(9, -7);
+  const digits::Table frequencies = digits::log_frequencies(parts.training.images);
+  Network network({.image = digits::pixels,
+                   .outputs = int(frequencies.size()),
+                   .classes = digits::no_label,
+                   .width = options.width,
+                   .blocks = options.blocks,
+                   .dropout = options.dropout},
+                  options.seed);
+  const digits::Data shown = digits::with_moved(parts.training);
+  const auto trained = examples::train(network, shown.images, shown.labels,
+                                       {.updates = options.updates,
+                                        .seconds = options.seconds,
+                                        .batch = options.batch,
+                                        .decay = options.decay,
+                                        .seed = options.seed},
+                                       digits::BoundLoss{schedule, frequencies, {.seed = options.seed, .stream = 1}});
+  const auto denoiser = [&](std::vector<int> labels) {
+    return digits::denoiser(network, frequencies, std::move(labels));
+  };
+  const auto unlabelled = denoiser({digits::no_label});
+  const auto labelled = [&](std::vector<int> labels) {
+    return diffusion::clip_x0(diffusion::guided(denoiser(std::move(labels)), unlabelled, options.guidance));
+  };
+  const Levels levels = chain(schedule, options.steps);
+  std::vector<int> ten_each;
+  for (int k = 0; k < 100; ++k) ten_each.push_back(k / 10);
+  const Eigen::ArrayXXf samples = sample_all(labelled(ten_each), levels, options.seed);
   examples::write_png(options.out + "/samples.png", samples, 10);
   examples::write_png(options.out + "/forward.png", forward_strip(data.images.col(9), schedule), 11);
-  examples::write_png(options.out + "/reverse.png", reverse_strip(network, 3, schedule), 11);
+  examples::write_png(options.out + "/reverse.png", reverse_strip(labelled({3}), levels), 11);
 
   const auto spread = [](const Eigen::ArrayXXf& x) { return std::sqrt((x - x.mean()).square().mean()); };
-  std::printf("data       %td digits of %d pixels\n", data.images.cols(), digits::pixels);
-  std::printf("network    %ld weights, %ld steps of %d digits, loss %.4f\n", network.parameter_count(), trained.updates,
-              options.batch, trained.loss);
-  std::printf("chain      cosine, T = %d, log-SNR %.2f to %.2f\n", schedule.steps(), schedule(1).log_snr(),
-              schedule(schedule.steps()).log_snr());
-  std::printf("prior      KL of the last level to N(0, I): %.3g nats for the first digit\n",
-              diffusion::prior_kl(schedule(schedule.steps()), Eigen::ArrayXf(data.images.col(0))));
+  std::printf("data       %td digits of %d pixels, %td of them to train on\n", data.images.cols(), digits::pixels,
+              parts.training.images.cols());
+  std::printf("network    %ld weights, %ld steps of %d digits, loss %.4f bits per dimension\n",
+              network.parameter_count(), trained.updates, options.batch, trained.loss / std::numbers::ln2);
+  std::printf("chain      T = %zu, log-SNR %.0f to %.0f\n", levels.size() - 1, levels[levels.size() - 2].log_snr(),
+              levels.front().log_snr());
   std::printf("pixels     mean %.3f, deviation %.3f in the data; %.3f, %.3f in 100 samples\n",
               double(data.images.mean()), double(spread(data.images)), double(samples.mean()), double(spread(samples)));
+  report_likelihood(unlabelled, levels, parts);
 
-  const auto unlabelled = examples::denoiser(network, {network.no_label()}, schedule.steps());
-  const auto levels = diffusion::level_grid(schedule, std::min(100, schedule.steps()));
+  const Levels coarse = chain(schedule, std::min(100, options.steps));
   constexpr int points = 11;
   const auto ways =
-      examples::ways(unlabelled, levels, first_of(data, {0, 1, 3, 4}), first_of(data, {6, 7, 5, 9}), points);
+      examples::ways(unlabelled, coarse, first_of(data, {0, 1, 3, 4}), first_of(data, {6, 7, 5, 9}), points);
   Eigen::ArrayXXf rows(digits::pixels, 2 * ways.by_arc.cols());
   for (Eigen::Index k = 0; k < ways.by_arc.cols(); k += points)
     rows.middleCols(2 * k, 2 * points) << ways.blended.middleCols(k, points), ways.by_arc.middleCols(k, points);
   examples::write_png(options.out + "/between.png", rows, points);
-  report_halfway(unlabelled, levels, data);
+  report_halfway(unlabelled, coarse, data);
   std::printf("pictures   %s/samples.png, forward.png, reverse.png, between.png\n", options.out.c_str());
   std::printf("time       %.0f s\n", examples::since(start));
   return 0;
@@ -197,6 +238,13 @@ int main(int argc, char** argv) {
   app.add_option("--blocks", options.blocks, "residual blocks of the network")
       ->capture_default_str()
       ->check(CLI::Range(0, 16));
+  app.add_option("--dropout", options.dropout, "noise on the inner activations in training")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.95));
+  app.add_option("--decay", options.decay, "decay of the weights")->capture_default_str()->check(CLI::Range(0.0, 10.0));
+  app.add_option("--guidance", options.guidance, "how far samples go towards their label; 1 is as learnt")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 10.0));
   app.add_option("--seed", options.seed, "seed of weights, noise and samples")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {

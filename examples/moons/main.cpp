@@ -173,9 +173,10 @@ int run(const Options& options) {
                  examples::ways(denoiser, levels, from, to, points)};
   };
   const auto of_network = [&](const char* name, const ArrayXXf& moons, bool show) {
-    examples::Network network(pixels, 0, options.width, 2, options.seed);
+    examples::Network network({pixels, pixels, 0, options.width, 2}, options.seed);
     const std::vector<int> labels(std::size_t(options.moons), network.no_label());
-    examples::train(network, moons, labels, schedule, {.updates = options.updates, .seed = options.seed, .show = show});
+    examples::train(network, moons, labels, {.updates = options.updates, .seed = options.seed, .show = show},
+                    examples::SimpleLoss{schedule, {.seed = options.seed, .stream = 1}});
     return ask(name, examples::denoiser(network, {network.no_label()}, schedule.steps()));
   };
   // The three models at the same time.

@@ -2,8 +2,8 @@
 // A small residual network on column batches, written with Eigen: forward, backward and Adam in one file.
 //
 // Input: the noisy image, a sinusoidal embedding of the time and a label (or none). Output: as many numbers a sample as
-// the image has pixels, whatever the training target says they are. The library knows nothing of it. A toy: images of
-// more than some hundred pixels want convolutions.
+// the training target asks for. The library knows nothing of it. A toy: images of more than some hundred pixels want
+// convolutions.
 #pragma once
 
 #include <Eigen/Core>
@@ -27,12 +27,18 @@ struct Parameter {
         average(value) {}
 };
 
+/// Labels are 0..classes-1, and `classes` itself for none. In training the inner activations of the blocks are
+/// multiplied by draws of N(1, dropout / (1 - dropout)): Gaussian dropout, Srivastava et al. 2014, section 10.
+struct Shape {
+  int image, outputs, classes, width, blocks;
+  double dropout = 0;
+};
+
 class Network {
  public:
   static constexpr int frequencies = 16;
 
-  /// Labels are 0..classes-1, and `classes` itself for none.
-  Network(int image, int classes, int width, int blocks, std::uint64_t seed) : image_(image), classes_(classes) {
+  Network(const Shape& shape, std::uint64_t seed) : shape_(shape), seed_(seed) {
     std::uint32_t stream = 0;
     const auto add = [&](int rows, int columns, double gain) {
       const auto scale = static_cast<float>(gain / std::sqrt(double(columns)));
@@ -40,12 +46,12 @@ class Network {
       parameters_.back().value.rightCols(1).setZero();
       parameters_.back().average = parameters_.back().value;
     };
-    add(width, input(), 1);
-    for (int k = 0; k < blocks; ++k) {
-      add(width, width, 1.4);
-      add(width, width, 0.3);
+    add(shape.width, input(), 1);
+    for (int k = 0; k < shape.blocks; ++k) {
+      add(shape.width, shape.width, 1.4);
+      add(shape.width, shape.width, 0.3);
     }
-    add(image, width, 0.1);
+    add(shape.outputs, shape.width, 0.1);
   }
 
   /// Outputs for the columns of x_t. `time` is in [0, 1] and one value a column, as is the label.
@@ -64,8 +70,9 @@ class Network {
   void backward(const Eigen::MatrixXf& slope) {
     std::size_t p = parameters_.size(), k = kept_.size();
     Eigen::MatrixXf down = add_gradient(parameters_[--p], kept_[--k], slope);
-    while (p > 1) {  // a block: x + B silu(A silu(x))
-      const Eigen::MatrixXf through = add_gradient(parameters_[p - 1], silu(kept_[k - 1]), down);
+    while (p > 1) {  // a block: x + B dropped(silu(A silu(x)))
+      const Eigen::MatrixXf active = dropped(silu(kept_[k - 1]), p - 1);
+      const Eigen::MatrixXf through = dropped(add_gradient(parameters_[p - 1], active, down), p - 1);
       const Eigen::MatrixXf inner = through.cwiseProduct(silu_slope(kept_[k - 1]));
       const Eigen::MatrixXf outer = add_gradient(parameters_[p - 2], silu(kept_[k - 2]), inner);
       down += outer.cwiseProduct(silu_slope(kept_[k - 2]));
@@ -75,8 +82,9 @@ class Network {
     add_gradient(parameters_[0], kept_[0], down);
   }
 
-  /// One step of Adam, and the running average of the weights that operator() uses.
-  void update(float rate) {
+  /// One step of Adam, the weights decayed towards 0 by rate * decay (Loshchilov & Hutter 2019), and the running
+  /// average of the weights that operator() uses.
+  void update(float rate, float decay = 0) {
     ++updates_;
     const float b1 = 0.9f, b2 = 0.99f;
     const float c1 = 1 - std::pow(b1, float(updates_)), c2 = 1 - std::pow(b2, float(updates_));
@@ -84,13 +92,14 @@ class Network {
     for (Parameter& p : parameters_) {
       p.first += (1 - b1) * (p.gradient - p.first);
       p.second += (1 - b2) * (p.gradient.cwiseAbs2() - p.second);
+      p.value.leftCols(p.value.cols() - 1) *= 1 - rate * decay;
       p.value.array() -= rate / c1 * p.first.array() / ((p.second.array() / c2).sqrt() + 1e-8f);
       p.average += (1 - keep) * (p.value - p.average);
       p.gradient.setZero();
     }
   }
 
-  int no_label() const { return classes_; }
+  int no_label() const { return shape_.classes; }
   long parameter_count() const {
     long count = 0;
     for (const Parameter& p : parameters_) count += static_cast<long>(p.value.size());
@@ -98,7 +107,7 @@ class Network {
   }
 
  private:
-  int input() const { return image_ + 2 * frequencies + classes_ + 1; }
+  int input() const { return shape_.image + 2 * frequencies + shape_.classes + 1; }
 
   static Eigen::MatrixXf silu(const Eigen::MatrixXf& x) { return (x.array() / (1 + (-x.array()).exp())).matrix(); }
   static Eigen::MatrixXf silu_slope(const Eigen::MatrixXf& x) {
@@ -117,21 +126,31 @@ class Network {
     return p.value.leftCols(last).transpose() * slope;
   }
 
+  /// The activations, or their slopes, that enter layer p times the noise of this update: the same on the way back.
+  Eigen::MatrixXf dropped(Eigen::MatrixXf x, std::size_t p) const {
+    if (shape_.dropout == 0) return x;
+    const diffusion::NormalNoise noise{.seed = seed_, .stream = 100 + static_cast<std::uint32_t>(p)};
+    const auto spread = static_cast<float>(std::sqrt(shape_.dropout / (1 - shape_.dropout)));
+    x.array() *= 1 + spread * noise(static_cast<int>(updates_), x).array();
+    return x;
+  }
+
   Eigen::MatrixXf run(const Eigen::MatrixXf& x_t, std::span<const float> time, std::span<const int> label,
                       std::vector<Eigen::MatrixXf>& kept, bool average) const {
     const auto weight = [&](std::size_t p) -> const Eigen::MatrixXf& {
       return average ? parameters_[p].average : parameters_[p].value;
     };
     Eigen::MatrixXf in = Eigen::MatrixXf::Zero(input(), x_t.cols());
-    in.topRows(image_) = x_t;
+    const int image = shape_.image;
+    in.topRows(image) = x_t;
     for (Eigen::Index j = 0; j < x_t.cols(); ++j) {
       const auto k = static_cast<std::size_t>(j);
       for (int f = 0; f < frequencies; ++f) {
         const float angle = std::numbers::pi_v<float> * time[k] * std::exp2(0.5f * float(f) - 1);
-        in(image_ + 2 * f, j) = std::sin(angle);
-        in(image_ + 2 * f + 1, j) = std::cos(angle);
+        in(image + 2 * f, j) = std::sin(angle);
+        in(image + 2 * f + 1, j) = std::cos(angle);
       }
-      in(image_ + 2 * frequencies + label[k], j) = 1;
+      in(image + 2 * frequencies + label[k], j) = 1;
     }
     kept.clear();
     kept.push_back(in);
@@ -140,13 +159,14 @@ class Network {
       const Eigen::MatrixXf inner = apply(weight(p), silu(x));
       kept.push_back(x);
       kept.push_back(inner);
-      x += apply(weight(p + 1), silu(inner));
+      x += apply(weight(p + 1), average ? silu(inner) : dropped(silu(inner), p + 1));
     }
     kept.push_back(x);
     return apply(weight(parameters_.size() - 1), x);
   }
 
-  int image_, classes_;
+  Shape shape_;
+  std::uint64_t seed_;
   std::vector<Parameter> parameters_;
   std::vector<Eigen::MatrixXf> kept_;
   long updates_ = 0;

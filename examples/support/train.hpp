@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Algorithm 1 for the network of these examples, and the trained network as a denoiser.
+// The training loop for the network of these examples, Algorithm 1 in it, and the trained network as a denoiser.
 //
 // Source: Ho et al. 2020, algorithm 1; the target is v (Salimans & Ho 2022).
 #pragma once
@@ -22,6 +22,7 @@ struct Plan {
   int updates = 0;  // 0: until the time is over
   double seconds = 60;
   int batch = 128;
+  double decay = 0;  // of the weights
   std::uint64_t seed = 1;
   bool show = true;  // the progress
 };
@@ -31,18 +32,17 @@ struct Trained {
   double loss;  // a running mean of the last ones
 };
 
-/// Trains on the columns of `images`; every tenth is shown without its label.
-inline Trained train(Network& network, const Eigen::ArrayXXf& images, const std::vector<int>& labels,
-                     const diffusion::DiscreteSchedule<double>& schedule, const Plan& plan) {
+/// Trains on the columns of `images`. loss(network, x_0, labels, step) adds the gradient of a batch to the network.
+template <class Loss>
+Trained train(Network& network, const Eigen::ArrayXXf& images, const std::vector<int>& labels, const Plan& plan,
+              const Loss& loss) {
   const auto count = static_cast<std::uint64_t>(images.cols());
   const auto batch = static_cast<std::size_t>(plan.batch);
-  const diffusion::NormalNoise noise{.seed = plan.seed, .stream = 1};
   Progress progress("training");
   const auto start = Clock::now();
   double smooth = 1;
   Eigen::ArrayXXf x_0(images.rows(), plan.batch);
   std::vector<int> shown(batch);
-  std::vector<float> times(batch);
   for (int step = 0;; ++step) {
     const double done = plan.updates > 0 ? double(step) / plan.updates : since(start) / plan.seconds;
     char note[64];
@@ -54,18 +54,29 @@ inline Trained train(Network& network, const Eigen::ArrayXXf& images, const std:
           diffusion::philox4x32({std::uint32_t(k), std::uint32_t(step), 0, 2}, {std::uint32_t(plan.seed), 0});
       const auto pick = static_cast<std::size_t>(std::uint64_t(bits[0]) * count >> 32);
       x_0.col(Eigen::Index(k)) = images.col(Eigen::Index(pick));
-      shown[k] = bits[1] % 10 == 0 ? network.no_label() : labels[pick];
+      shown[k] = labels[pick];
     }
-    const auto sample = diffusion::training_batch(diffusion::VPrediction{}, schedule, batch, x_0, noise, step);
-    for (std::size_t k = 0; k < batch; ++k) times[k] = static_cast<float>(sample.levels[k].time() / schedule.steps());
-    const Eigen::MatrixXf output = network.forward(sample.x_t.matrix(), times, shown);
-    const double loss = diffusion::simple_loss(output, sample.target);
-    network.backward(2.0f / float(output.size()) * (output - sample.target.matrix()));
+    const double now = loss(network, x_0, shown, step);
     const double warm_up = std::min(1.0, (step + 1) / 100.0), decay = (1 + std::cos(std::numbers::pi * done)) / 2;
-    network.update(static_cast<float>(2e-3 * warm_up * decay));
-    smooth += 0.01 * (loss - smooth);
+    network.update(static_cast<float>(2e-3 * warm_up * decay), static_cast<float>(plan.decay));
+    smooth += 0.01 * (now - smooth);
   }
 }
+
+/// Algorithm 1: the simple loss of v at steps drawn uniformly.
+struct SimpleLoss {
+  const diffusion::DiscreteSchedule<double>& schedule;
+  diffusion::NormalNoise noise;
+
+  double operator()(Network& network, const Eigen::ArrayXXf& x_0, const std::vector<int>& labels, int step) const {
+    const auto sample = diffusion::training_batch(diffusion::VPrediction{}, schedule, labels.size(), x_0, noise, step);
+    std::vector<float> times;
+    for (const auto& level : sample.levels) times.push_back(static_cast<float>(level.time() / schedule.steps()));
+    const Eigen::MatrixXf output = network.forward(sample.x_t.matrix(), times, labels);
+    network.backward(2.0f / float(output.size()) * (output - sample.target.matrix()));
+    return diffusion::simple_loss(output, sample.target);
+  }
+};
 
 /// The network as a denoiser, of one label for all columns or of one a column.
 inline auto denoiser(const Network& network, std::vector<int> labels, int steps) {

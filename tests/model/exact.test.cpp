@@ -176,6 +176,7 @@ TEST_CASE("the ends: pure noise is the mean of the data, clean data the limit of
   const GaussianMixtureDenoiser mixture({1.0, 3.0}, {-2.0, 4.0}, {0.5, 0.0});
   REQUIRE(mixture(17.0, pure) == 2.5);
   REQUIRE(mixture(3.9, clean) == 3.9);  // the point has no probability there
+  REQUIRE(mixture.score(3.9, clean) == (-2 - 3.9) / 0.5);
   REQUIRE(mixture(4.0, clean) == 4);
   REQUIRE(mixture.log_density(4.0, clean) == infinity);
   REQUIRE_THAT(mixture.log_density(3.9, clean),

@@ -103,6 +103,9 @@ TEST_CASE("networks of two parts are denoisers", "[learned_variance]") {
   REQUIRE(predicts_v_and_variance(network)(0.5, level) == x0_from_v(level, 0.5, 0.25));
   REQUIRE(predicts_x0_and_variance(network).estimate(0.5, level).variance == 0.25);
   REQUIRE(clip_x0(predicts_x0_and_variance(network), -0.1, 0.1)(0.5, level) == 0.1);
+  const auto constant = predicts_v_and_variance(network);
+  REQUIRE(constant(0.5, level) == x0_from_v(level, 0.5, 0.25));
+  REQUIRE(constant.estimate(0.5, level).x_0 == x0_from_v(level, 0.5, 0.25));
   auto counting = predicts_x0_and_variance([n = 0](double x, const auto&) mutable { return LearnedOutput{x, ++n / 8.0}; });
   REQUIRE(counting.estimate(0.5, level).variance == 0.125);
   REQUIRE(counting(0.25, level) == 0.25);

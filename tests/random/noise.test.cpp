@@ -39,6 +39,12 @@ TEMPLATE_TEST_CASE("a value depends on its address alone", "[noise]", float, dou
   REQUIRE(noise(9, F(0)) == all[0]);
   REQUIRE(noise(9, std::vector<F>(1000)) == all);
   REQUIRE(noise.initial(std::vector<F>(5)) == normals<F>(noise, -1, 5));
+  std::vector<F> written(1000);
+  noise(9, written, into(written));
+  REQUIRE(written == all);
+  F one = 0;
+  noise(9, one, into(one));
+  REQUIRE(one == all[0]);
 }
 
 static_assert(std::invocable<NormalNoise, int, float> && std::invocable<NormalNoise, int, std::vector<double>>);

@@ -245,7 +245,7 @@ TEST_CASE("the loop allocates nothing where network and noise write", "[sample][
   require_none(writing_net);
   require_none(clip_x0(predicts_noise(writing_net)));
   std::size_t before = allocations::count();
-  ::operator delete(::operator new(3));  // a call, which unlike a vector is not left out by a compiler
+  ::operator delete(::operator new(3));         // a call, which unlike a vector is not left out by a compiler
   REQUIRE(allocations::count() == before + 1);  // the counter counts
   std::vector<float> out = start;
   const auto s = schedule(2), t = schedule(3);

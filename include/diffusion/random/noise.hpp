@@ -62,29 +62,42 @@ struct NormalNoise {
   template <State X>
     requires(NormedState<X> && (std::same_as<scalar_t<X>, float> || std::same_as<scalar_t<X>, double>))
   value_t<X> operator()(int step, const X& like) const {
-    using F = scalar_t<X>;
-    if constexpr (StoredState<X>) {
-      using V = value_t<X>;
-      V result = state_traits<X>::like(like);
-      if constexpr (requires { requires !std::same_as<typename state_traits<V>::canonical, V>; }) {
-        typename state_traits<V>::canonical ordered = result;
-        fill(step, state_traits<decltype(ordered)>::elements(ordered));
-        result = ordered;
-      } else {
-        fill(step, state_traits<V>::elements(result));
-      }
-      return result;
-    } else {
-      F result[1];
-      fill(step, std::span<F>(result));
-      return result[0];
-    }
+    auto result = [&] {
+      if constexpr (StoredState<X>)
+        return state_traits<X>::like(like);
+      else
+        return X(0);
+    }();
+    write(step, result);
+    return result;
+  }
+
+  /// The same, written into a state of the caller's of the shape of the second argument. What sample() calls where it
+  /// can: nothing is allocated, unless elements have to be put into another order.
+  template <State X>
+    requires(NormedState<X> && (std::same_as<scalar_t<X>, float> || std::same_as<scalar_t<X>, double>))
+  void operator()(int step, const value_t<X>&, Into<X&> out) const {
+    write(step, out.target);
   }
 
   /// The noise that sampling starts from, x_T ~ N(0, I): step -1 of this address.
   template <State X>
   value_t<X> initial(const X& like) const {
     return (*this)(-1, like);
+  }
+
+ private:
+  template <class X>
+  void write(int step, X& x) const {
+    if constexpr (!StoredState<X>) {
+      fill(step, std::span<X, 1>(&x, 1));
+    } else if constexpr (requires { requires !std::same_as<typename state_traits<X>::canonical, X>; }) {
+      typename state_traits<X>::canonical ordered = x;
+      fill(step, state_traits<decltype(ordered)>::elements(ordered));
+      x = ordered;
+    } else {
+      fill(step, state_traits<X>::elements(x));
+    }
   }
 };
 
