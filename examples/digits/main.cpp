@@ -18,7 +18,7 @@ using examples::Network;
 
 struct Options {
   std::string data = DIGITS_DATA, out = "pictures";
-  double seconds = 60, dropout = 0.3, decay = 0.3, guidance = 2;
+  double seconds = 45, dropout = 0.3, decay = 0.3, guidance = 2;
   int updates = 0, steps = 1000, batch = 128, width = 256, blocks = 2;
   std::uint64_t seed = 1;
 };
