@@ -9,6 +9,8 @@
 
 #include "../support/catch.hpp"
 
+namespace batch_laws {
+
 using namespace diffusion;
 using kind::make;
 using kind::read;
@@ -158,3 +160,5 @@ TEST_CASE("batches of other sizes are named, and nothing is written", "[levels][
           std::string::npos);
   REQUIRE(read(out) == before);
 }
+
+}  // namespace batch_laws

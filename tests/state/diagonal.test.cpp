@@ -6,6 +6,8 @@
 #include "../support/catch.hpp"
 #include "../support/message.hpp"
 
+namespace diagonal_laws {
+
 using namespace diffusion;
 using kind::make;
 using kind::read;
@@ -104,3 +106,5 @@ TEST_CASE("a denoiser of learned variance samples any state", "[learned_sampler]
                          level_grid(linear_schedule(100), 4), make(m), noise);
   require_elements(x, [](std::size_t i) { return std::min(0.5, std::max(-0.5, n[i])); });
 }
+
+}  // namespace diagonal_laws

@@ -9,6 +9,8 @@
 
 #include "../support/catch.hpp"
 
+namespace state_laws {
+
 using namespace diffusion;
 using kind::make;
 using kind::read;
@@ -183,3 +185,5 @@ TEST_CASE("the estimate of a clipped denoiser is bounded", "[state]") {
   const auto denoiser = clip_x0(predicts_x0([](const Value& x_t, const auto&) -> Value { return x_t; }), -0.5, 1.5);
   REQUIRE(read(denoiser(Value(q_sample(schedule(0), x, x)), schedule(500))) == Values(kind::size, 1.5));
 }
+
+}  // namespace state_laws

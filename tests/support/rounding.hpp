@@ -27,6 +27,7 @@ class Misrounded {
       text << name << " at t = " << t << ": " << value << ", expected " << expected << ", exactly " << exact;
       first_ = text.str();
     }
+    if (count_ == 100) FAIL(first_);  // the rest would be as wrong
   }
   void require_none() const {
     INFO(first_);
