@@ -83,6 +83,12 @@ TEST_CASE("clip_x0 bounds the estimate and leaves NaN", "[denoiser]") {
   REQUIRE(std::vector<double>(result.begin(), result.begin() + 5) == std::vector<double>{-1, -1, 0.5, 1, 1});
   REQUIRE(result[5] != result[5]);
   REQUIRE(clip_x0(right, 0, 0.25)(3.0, vp_level(0.0)) == 0.25);
+  const std::vector levels{vp_level(0.0), vp_level(1.0)};
+  const auto batch = predicts_x0([&](const std::vector<double>& x, const std::vector<NoiseLevel<double>>& each) {
+    REQUIRE(each.size() == 2);
+    return x;
+  });
+  REQUIRE(clip_x0(batch)(std::vector<double>{-3, -0.5, 0.5, 3}, levels) == std::vector<double>{-1, -0.5, 0.5, 1});
   REQUIRE(message([&] { return clip_x0(right, 1, -1); }) ==
           "diffusion::clip_x0: low = 1, expected a number below high");
   REQUIRE(message([&] { return clip_x0(right, 1, 1); }) == "diffusion::clip_x0: low = 1, expected a number below high");

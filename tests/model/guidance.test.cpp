@@ -14,6 +14,11 @@ TEST_CASE("guidance is linear in the two estimates", "[guidance]") {
   REQUIRE(guided(conditional, unconditional, 0)(0.25, level) == 1);
   REQUIRE(guided(conditional, unconditional, 2.5)(0.25, level) == 6);
   static_assert(Denoiser<decltype(guided(conditional, unconditional, 2)), double>);
+  using V = std::vector<double>;
+  using Levels_ = std::vector<NoiseLevel<double>>;
+  const auto three = [](const V& x, const Levels_&) { return V(x.size(), 3.0); };
+  const auto one = [](const V& x, const Levels_&) { return V(x.size(), 1.0); };
+  REQUIRE(guided(three, one, 2.5)(V{0, 0}, Levels_{level, level}) == V{6, 6});
 }
 
 TEST_CASE("guidance of x_0 is guidance of the noise", "[guidance][hosalimans2022.6]") {

@@ -167,6 +167,25 @@ TEST_CASE("a gradient in the variance by dual numbers", "[hybrid][nichol2021.vlb
   }
 }
 
+TEST_CASE("the gradient of the last step asks for grey levels, and leaves memory alone otherwise", "[hybrid][errors]") {
+  const auto schedule = linear_schedule(10);
+  using V = std::vector<double>;
+  const V x{0.5, 3}, mean(2), logs(2);
+  V gradient{7, 7};
+  const auto call = [&](const V& data, const GreyLevels& grey) {
+    return message(
+        [&] { return learned_vlb_gradient(schedule(0), schedule(1), data, mean, logs, grey, into(gradient)), 0; });
+  };
+  REQUIRE(call(x, {}) ==
+          "diffusion::learned_vlb_gradient: x_0[1] = 3, expected a grey level, in [grey.low, grey.high]");
+  REQUIRE(call({0, 0}, {1}) == "diffusion::learned_vlb_gradient: grey.levels = 1, expected at least 2");
+  REQUIRE(call({0, 0}, {256, 1, -1}).starts_with("diffusion::learned_vlb_gradient: grey.low = 1"));
+  REQUIRE(gradient == V{7, 7});
+  // at a variance that is 0 in double, and an estimate that is right
+  const double gradient_at_zero = learned_vlb_gradient(schedule(1), schedule(2), V{0.5}, V{0.5}, V{-800.0})[0];
+  REQUIRE(gradient_at_zero == learned_vlb_gradient(schedule(1), schedule(2), 0.5, 0.5, -800.0));
+}
+
 TEST_CASE("states of a hybrid loss that differ in size are named", "[hybrid][errors]") {
   const auto schedule = linear_schedule(10);
   using V = std::vector<double>;

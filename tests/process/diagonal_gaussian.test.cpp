@@ -66,6 +66,29 @@ TEST_CASE("density, entropy and divergence of scalars are correctly rounded", "[
   wrong.require_none();
 }
 
+TEST_CASE("log-variances whose exponential leaves the range of double are those of scalars", "[diagonal_gaussian]") {
+  using V = std::vector<double>;
+  for (const double log_variance : {-800.0, -720.0, -705.0, 705.0, 720.0, 800.0})
+    for (const double difference : {0.0, 1e-170, 1e-3, 1e160})
+      for (const double other : {0.0, -3.0, 900.0}) {
+        const DiagonalGaussian p{0.0, log_variance + other}, q{difference, log_variance};
+        const DiagonalGaussian<V> p_array{{0.0}, {p.log_variance}}, q_array{{difference}, {log_variance}};
+        CAPTURE(log_variance, difference, other);
+        const double exact = kl_divergence(p, q), density = log_density(p, difference);
+        const double got = kl_divergence(p_array, q_array), got_density = log_density(p_array, V{difference});
+        REQUIRE((got == exact || std::abs(got - exact) <= 1e-14 * exact));
+        REQUIRE((got_density == density || std::abs(got_density - density) <= 1e-14 * std::abs(density)));
+      }
+}
+
+TEST_CASE("a divergence to or from what is no variance is an error", "[diagonal_gaussian][errors]") {
+  const DiagonalGaussian p{0.0, 0.0};
+  REQUIRE(message([&] { return kl_divergence(p, Gaussian{0.0, 0.0}); }) ==
+          "diffusion::kl_divergence: q.variance = 0, expected a number > 0");
+  REQUIRE(message([&] { return kl_divergence(Gaussian{0.0, -1.0}, p); }) ==
+          "diffusion::kl_divergence: p.variance = -1, expected a number >= 0");
+}
+
 TEMPLATE_TEST_CASE("density, entropy and divergence of arrays", "[diagonal_gaussian]", float, double) {
   using X = std::vector<TestType>;
   for (int i = 0; i < 3000; ++i) {

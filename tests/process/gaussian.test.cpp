@@ -17,7 +17,8 @@ TEST_CASE("density and divergence of scalar Gaussians are correctly rounded", "[
   for (int i = 0; i < 20000; ++i) {
     const double range = i % 8 < 4 ? 40 : 300;
     const Gaussian<double> p{uniform(-3, 3), std::exp(uniform(-range, range))};
-    Gaussian<double> q{uniform(-3, 3) + (i % 4 == 1 ? 30 * std::sqrt(p.variance) : 0), std::exp(uniform(-range, range))};
+    Gaussian<double> q{uniform(-3, 3) + (i % 4 == 1 ? 30 * std::sqrt(p.variance) : 0),
+                       std::exp(uniform(-range, range))};
     if (i % 2 == 0) q = {p.mean + uniform(-1e-12, 1e-12), p.variance * (1 + uniform(-1e-12, 1e-12))};
     const truth::Real v_p = p.variance, v_q = q.variance, distance = truth::Real(p.mean) - truth::Real(q.mean);
     wrong.compare("kl_divergence", i, kl_divergence(p, q),
@@ -75,6 +76,52 @@ TEST_CASE("density, entropy and divergence of many elements are sums over them",
     exact::require_equal(entropy(p), disorder);
     exact::require_equal(kl_divergence(p, q), divergence);
   }
+}
+
+TEMPLATE_TEST_CASE("the density of an array keeps its digits where its two parts cancel", "[gaussian]", float, double) {
+  const truth::Real two_pi = boost::math::constants::two_pi<truth::Real>();
+  for (int i = 0; i < 4000; ++i) {
+    const std::size_t n = i % 8 == 0 ? 200 : 1 + std::size_t(i) % 4;
+    Gaussian<std::vector<TestType>> p{{}, std::exp(uniform(-40, -1.9))};
+    std::vector<TestType> x;
+    truth::Real distance = 0;
+    const double deviation = std::sqrt(-p.variance * std::log(2 * 3.14159265358979 * p.variance));
+    for (std::size_t k = 0; k < n; ++k) {
+      p.mean.push_back(TestType(uniform(-3, 3)));
+      x.push_back(TestType(p.mean[k] + (i % 3 == 0 ? uniform(0, 2) : 1) * deviation));
+      distance += pow(truth::Real(x[k]) - truth::Real(p.mean[k]), 2);
+    }
+    const truth::Real v = p.variance, exact = -(n * log(two_pi * v) + distance / v) / 2;
+    CAPTURE(n, p.variance, exact);
+    REQUIRE(abs(log_density(p, x) - exact) <= (abs(exact) < 1e-8 ? 1e-12 : 1e-14) * abs(exact));
+  }
+}
+
+TEST_CASE("distances beyond the range of double are those of scalars", "[gaussian]") {
+  for (const double size : {1e200, 1e-200, 1e-150, 1.0}) {
+    const double variance = size == 1e200 ? 1e300 : size == 1 ? 1.0 : 1e-300;
+    const Gaussian<double> p{size, variance}, q{-size, 2 * variance};
+    const Gaussian<std::vector<double>> p_array{{size}, variance}, q_array{{-size}, 2 * variance};
+    REQUIRE_THAT(kl_divergence(p_array, q_array), Catch::Matchers::WithinRel(kl_divergence(p, q), 1e-15));
+    REQUIRE_THAT(log_density(p_array, std::vector{-size}), Catch::Matchers::WithinRel(log_density(p, -size), 1e-15));
+    const double between = kl_divergence(p_array, Gaussian<std::vector<double>>{{-size}, variance});
+    REQUIRE_THAT(between, Catch::Matchers::WithinRel(kl_divergence(p, Gaussian{-size, variance}), 1e-15));
+  }
+}
+
+TEST_CASE("what is no variance is named", "[gaussian][errors]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Gaussian<double> one{0, 1}, point{0, 0};
+  REQUIRE(kl_divergence(point, one) == std::numeric_limits<double>::infinity());
+  REQUIRE(message([&] { return kl_divergence(one, point); }) ==
+          "diffusion::kl_divergence: q.variance = 0, expected a number > 0");
+  REQUIRE(message([&] { return kl_divergence(Gaussian{0.0, -1.0}, one); }) ==
+          "diffusion::kl_divergence: p.variance = -1, expected a number >= 0");
+  REQUIRE(message([&] { return kl_divergence(Gaussian{0.0, nan}, one); }).starts_with("diffusion::kl_divergence: p.v"));
+  REQUIRE(message([&] { return log_density(point, 0.0); }) ==
+          "diffusion::log_density: variance = 0, expected a number > 0");
+  REQUIRE(message([&] { return entropy(Gaussian{0.0, -1.0}); }) ==
+          "diffusion::entropy: variance = -1, expected a number >= 0");
 }
 
 TEST_CASE("a sample is its mean and its root of variance times noise", "[gaussian]") {

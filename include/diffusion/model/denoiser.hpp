@@ -62,6 +62,10 @@ using prediction_t = typename denoiser_details::PredictionOf<std::remove_cvref_t
 template <class D, class X, class L = double>
 concept Denoiser = Network<typename denoiser_details::Innermost<D>::type, value_t<X>, level_of_t<L>>;
 
+/// A Denoiser of a level, or a callable of a batch of levels, one for each sample of x_t.
+template <class D, class X, class L>
+concept DenoiserAt = (Level<L> && Denoiser<D, X, L>) || (LevelBatch<L> && Network<D, X, L>);
+
 /// A network together with what it predicts; a Denoiser.
 template <class Prediction, class Net>
 struct Predicts {
@@ -111,13 +115,13 @@ struct ClippedDenoiser {
   D denoiser;
   double low, high;
 
-  template <State X, Level L>
-    requires Denoiser<const D, X, L>
+  template <State X, Levels L>
+    requires DenoiserAt<const D, X, L>
   value_t<X> operator()(const X& x_t, const L& level) const {
     return clipped(value_t<X>(denoiser(x_t, level)));
   }
-  template <State X, Level L>
-    requires Denoiser<D, X, L>
+  template <State X, Levels L>
+    requires DenoiserAt<D, X, L>
   value_t<X> operator()(const X& x_t, const L& level) {
     return clipped(value_t<X>(denoiser(x_t, level)));
   }

@@ -23,13 +23,13 @@ struct GuidedDenoiser {
   U unconditional;
   double scale;
 
-  template <State X, Level L>
-    requires Denoiser<const C, X, L> && Denoiser<const U, X, L>
+  template <State X, Levels L>
+    requires DenoiserAt<const C, X, L> && DenoiserAt<const U, X, L>
   value_t<X> operator()(const X& x_t, const L& level) const {
     return combined<X>(conditional(x_t, level), unconditional(x_t, level));
   }
-  template <State X, Level L>
-    requires Denoiser<C, X, L> && Denoiser<U, X, L>
+  template <State X, Levels L>
+    requires DenoiserAt<C, X, L> && DenoiserAt<U, X, L>
   value_t<X> operator()(const X& x_t, const L& level) {
     return combined<X>(conditional(x_t, level), unconditional(x_t, level));
   }

@@ -104,6 +104,21 @@ class Bins {
   W half_;
 };
 
+/// An error where `grey` is none, or where an element of x is beyond its range.
+template <class X>
+void require_levels(const char* function, const GreyLevels& grey, const Named<X>& x) {
+  using S = sum_t<X>;
+  const Bins<S> bins(function, grey);
+  const char* grey_level = "a grey level, in [grey.low, grey.high]";
+  if constexpr (StoredState<X>) {
+    const auto view = state_traits<value_t<X>>::view(x.state);
+    for (std::size_t i = 0; i < view.size(); ++i)
+      numerics::require_element(bins.contain(S(view.data()[i])), function, x.name, i, view.data()[i], grey_level);
+  } else {
+    numerics::require(bins.contain(S(x.state)), function, x.name, x.state, grey_level);
+  }
+}
+
 /// A scale for all elements, or a state with one for each.
 template <class L, class X>
 concept LogScale = std::convertible_to<const L&, sum_t<X>> || (StoredState<X> && CompatibleState<L, X>);
@@ -113,8 +128,8 @@ template <class X, class Y, class L, class Term>
 sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Named<X>& x, const Named<Y>& mean,
                          const Named<L>& log_scale, const Term& term) {
   using S = sum_t<X>;
+  require_levels(function, grey, x);
   const Bins<S> bins(function, grey);
-  const char* grey_level = "a grey level, in [grey.low, grey.high]";
   if constexpr (StoredState<X>) {
     using V = value_t<X>;
     const auto x_view = state_traits<V>::view(x.state);
@@ -122,9 +137,7 @@ sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Nam
     state_details::require_like<V>(function, x, x_view.size(), mean, mean_view.size());
     const auto sum = [&](auto log_scale_of) {
       return state_details::pairwise_sum<S>(0, x_view.size(), [&](std::size_t i) {
-        const S x_i(x_view.data()[i]);
-        numerics::require_element(bins.contain(x_i), function, x.name, i, x_i, grey_level);
-        return term(bins, x_i, S(mean_view.data()[i]), S(log_scale_of(i)));
+        return term(bins, S(x_view.data()[i]), S(mean_view.data()[i]), S(log_scale_of(i)));
       });
     };
     if constexpr (StoredState<L>) {
@@ -135,7 +148,6 @@ sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Nam
       return sum([&](std::size_t) { return log_scale.state; });
     }
   } else {
-    numerics::require(bins.contain(S(x.state)), function, x.name, x.state, grey_level);
     return term(bins, S(x.state), S(static_cast<const X&>(mean.state)), static_cast<S>(log_scale.state));
   }
 }

@@ -143,6 +143,8 @@ auto learned_vlb_gradient(const L& s, const L& t, const X& x_0, const Y& x_0_hat
   const char* function = "learned_vlb_gradient";
   const auto parts = hybrid_details::step_parts(function, s, t);
   const bool clean = s.working_noise_squared() == numerics::Working<level_real_t<L>>(0);
+  if constexpr (std::same_as<D, GreyLevels>)
+    if (clean) decoder_details::require_levels(function, last, Named{"x_0", x_0});
   const auto log_q = gaussian_details::Split<S>::of(W(parts.log_variance));
   const auto slope = [&]<class E>(const E& a, const E& b, const E& log_p) -> E {
     const auto as = [](const W& value) {
@@ -154,7 +156,8 @@ auto learned_vlb_gradient(const L& s, const L& t, const X& x_0, const Y& x_0_hat
     if constexpr (std::same_as<D, GreyLevels>)
       if (clean) return as(hybrid_details::decoder_slope(W(a), W(b), W(log_p), last));
     const E difference = as(W(parts.x0)) * (a - b);
-    const E quadratic = difference * difference * numerics::exp_of(E(-log_p));
+    // exp may overflow
+    const E quadratic = difference == E(0) ? E(0) : E(difference * (difference * numerics::exp_of(E(-log_p))));
     if (clean) return (E(1) - quadratic) / E(2);
     return -(hybrid_details::expm1_difference(log_q, log_p) + quadratic) / E(2);
   };

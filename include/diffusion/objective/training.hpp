@@ -97,12 +97,14 @@ auto training_batch(const Prediction& prediction, const S& schedule, std::size_t
 }
 
 /// The mean of (output - target)^2 over all elements. [ho2020.14], divided by the number of elements as every
-/// implementation reports it.
+/// implementation reports it; no element is an error.
 template <NormedState X, CompatibleState<X> Y>
 sum_t<X> simple_loss(const X& output, const Y& target) {
   using W = numerics::Working<sum_t<X>>;
   const W distance = squared_distance("simple_loss", Named{"output", output}, Named{"target", target});
-  return numerics::round_to<sum_t<X>>(W(distance / W(static_cast<double>(dimension(output)))));
+  const std::size_t elements = dimension(output);
+  numerics::require(elements > 0, "simple_loss", "elements of output", elements, "at least 1");
+  return numerics::round_to<sum_t<X>>(W(distance / W(static_cast<double>(elements))));
 }
 
 }  // namespace diffusion

@@ -86,10 +86,11 @@ S element_divergence(const S& difference, const Split<S>& log_p, const Split<S>&
   using W = numerics::Working<S>;
   if constexpr (std::same_as<S, double>) {
     const FastParts parts = fast_parts(log_p, log_q);
-    return (parts.tangent + difference * difference * parts.inverse) / 2;
-  } else {
-    return numerics::round_to<S>(W(divergence(W(difference), log_p.whole(), log_q.whole())));
+    const double fast = (parts.tangent + difference * (difference * parts.inverse)) / 2;
+    // exp(-log_q) is a normal number, and nothing overflows
+    if (log_q.leading > -700 && log_q.leading < 700 && fast < 1e300) return fast;
   }
+  return numerics::round_to<S>(W(divergence(W(difference), log_p.whole(), log_q.whole())));
 }
 
 /// sum of term(elements of first, rest...) in S; errors name `function`.
@@ -147,11 +148,13 @@ sum_t<X> log_density(const DiagonalGaussian<X>& gaussian, const Y& x) {
     };
     if constexpr (std::same_as<S, double>) {
       const W fast = squares(S(), [](const auto& m, const auto& l, const auto& y) {
-        const S difference = S(y) - S(m);
-        return difference * difference * numerics::exp_of(S(-S(l)));
+        const S difference = S(y) - S(m), logarithm(l);
+        const bool normal = logarithm > -700 && logarithm < 700;  // else exp is not a normal number
+        return normal ? difference * (difference * numerics::exp_of(S(-logarithm)))
+                      : std::numeric_limits<S>::infinity();
       });
-      // Where the two parts cancel, the squares need more digits.
-      if (!(W(4) * numerics::absolute(W(logarithms + fast)) < fast))
+      // Where the two parts cancel or a square leaves the range of double, the squares need more digits.
+      if (fast < W(1e300) && !(W(4) * numerics::absolute(W(logarithms + fast)) < fast))
         return numerics::round_to<S>(W((logarithms + fast) / W(-2)));
     }
     return numerics::round_to<S>(W((logarithms + squares(W(), term)) / W(-2)));
@@ -200,6 +203,7 @@ template <NormedState X>
 sum_t<X> kl_divergence(const DiagonalGaussian<X>& p, const Gaussian<X>& q) {
   using S = sum_t<X>;
   using W = numerics::Working<S>;
+  gaussian_details::require_density("kl_divergence", "q.variance", q.variance);
   const W log_q = log(W(q.variance));
   if constexpr (StoredState<X>) {
     using Split = gaussian_details::Split<S>;
@@ -217,6 +221,7 @@ template <NormedState X>
 sum_t<X> kl_divergence(const Gaussian<X>& p, const DiagonalGaussian<X>& q) {
   using S = sum_t<X>;
   using W = numerics::Working<S>;
+  gaussian_details::require_variance("kl_divergence", "p.variance", p.variance);
   const W log_p = log(W(p.variance));
   if constexpr (StoredState<X>) {
     using Split = gaussian_details::Split<S>;

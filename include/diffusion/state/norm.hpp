@@ -2,7 +2,8 @@
 // Squared norm, squared distance and number of elements of a state: all that a Gaussian density asks of an array.
 //
 // Accuracy: exact for a scalar. For stored states the squares are summed pairwise, in double for float and otherwise in
-// the element type: n elements err by about (8 + log2 n) units of rounding at most.
+// the element type: n elements err by about (8 + log2 n) units of rounding at most, squares that leave the range of
+// double included.
 #pragma once
 
 #include "../numerics/require.hpp"
@@ -25,6 +26,54 @@ S pairwise_sum(std::size_t first, std::size_t last, const Square& square) {
   return pairwise_sum<S>(first, middle, square) + pairwise_sum<S>(middle, last, square);
 }
 
+/// sum of element(i)^2 over i < size, summed in Sum, where element(i, Sum()) is a Sum.
+template <class Sum, class Element>
+Sum sum_of_squares_in(std::size_t size, const Element& element) {
+  return pairwise_sum<Sum>(0, size, [&](std::size_t i) {
+    const Sum e = element(i, Sum());
+    return Sum(e * e);
+  });
+}
+
+/// The same in S or, where squares of double leave its range, in working precision.
+template <class S, class Element>
+numerics::Working<S> sum_of_squares(std::size_t size, const Element& element) {
+  using W = numerics::Working<S>;
+  const S sum = sum_of_squares_in<S>(size, element);
+  if constexpr (std::same_as<S, double>) {
+    bool in_range = sum > 1e-280 && sum < 1e300;
+    if (sum == 0) {
+      std::size_t zeros = 0;
+      while (zeros < size && element(zeros, S()) == 0) ++zeros;
+      in_range = zeros == size;
+    }
+    if (!in_range) return sum_of_squares_in<W>(size, element);
+  }
+  return W(sum);
+}
+
+/// ||x - y||^2 in working precision, summed in Sum where that is not the sum_t of the elements.
+template <class Sum, NormedState X, CompatibleState<X> Y>
+numerics::Working<sum_t<X>> squared_distance(const char* function, const Named<X>& x, const Named<Y>& y) {
+  using W = numerics::Working<sum_t<X>>;
+  if constexpr (StoredState<X>) {
+    using V = value_t<X>;
+    const auto x_view = state_traits<V>::view(x.state);
+    const auto y_view = state_traits<V>::view(y.state);
+    require_like<V>(function, x, x_view.size(), y, y_view.size());
+    const auto difference = [x_elements = x_view.data(), y_elements = y_view.data()]<class E>(std::size_t i, const E&) {
+      return E(E(x_elements[i]) - E(y_elements[i]));
+    };
+    if constexpr (std::same_as<Sum, sum_t<X>>)
+      return sum_of_squares<Sum>(x_view.size(), difference);
+    else
+      return W(sum_of_squares_in<Sum>(x_view.size(), difference));
+  } else {
+    const W difference = W(x.state) - W(static_cast<const X&>(y.state));
+    return difference * difference;
+  }
+}
+
 }  // namespace state_details
 
 /// The number of elements of x.
@@ -41,13 +90,9 @@ template <NormedState X>
 numerics::Working<sum_t<X>> squared_norm(const X& x) {
   using W = numerics::Working<sum_t<X>>;
   if constexpr (StoredState<X>) {
-    using S = sum_t<X>;
     const auto view = state_traits<value_t<X>>::view(x);
-    const auto* elements = view.data();
-    return W(state_details::pairwise_sum<S>(0, view.size(), [=](std::size_t i) {
-      const S e(elements[i]);
-      return S(e * e);
-    }));
+    return state_details::sum_of_squares<sum_t<X>>(
+        view.size(), [elements = view.data()]<class E>(std::size_t i, const E&) { return E(elements[i]); });
   } else {
     return W(x) * W(x);
   }
@@ -56,22 +101,7 @@ numerics::Working<sum_t<X>> squared_norm(const X& x) {
 /// ||x - y||^2, as squared_norm; errors name `function`.
 template <NormedState X, CompatibleState<X> Y>
 numerics::Working<sum_t<X>> squared_distance(const char* function, const Named<X>& x, const Named<Y>& y) {
-  using W = numerics::Working<sum_t<X>>;
-  if constexpr (StoredState<X>) {
-    using S = sum_t<X>;
-    using V = value_t<X>;
-    const auto x_view = state_traits<V>::view(x.state);
-    const auto y_view = state_traits<V>::view(y.state);
-    state_details::require_like<V>(function, x, x_view.size(), y, y_view.size());
-    const auto *x_elements = x_view.data(), *y_elements = y_view.data();
-    return W(state_details::pairwise_sum<S>(0, x_view.size(), [=](std::size_t i) {
-      const S difference = S(x_elements[i]) - S(y_elements[i]);
-      return S(difference * difference);
-    }));
-  } else {
-    const W difference = W(x.state) - W(static_cast<const X&>(y.state));
-    return difference * difference;
-  }
+  return state_details::squared_distance<sum_t<X>>(function, x, y);
 }
 
 /// ||row[0] first + row[1] rest + ...||^2, in working precision for a scalar; for arrays the row is rounded to the type
