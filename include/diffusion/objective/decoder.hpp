@@ -128,7 +128,6 @@ template <class X, class Y, class L, class Term>
 sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Named<X>& x, const Named<Y>& mean,
                          const Named<L>& log_scale, const Term& term) {
   using S = sum_t<X>;
-  require_levels(function, grey, x);
   const Bins<S> bins(function, grey);
   if constexpr (StoredState<X>) {
     using V = value_t<X>;
@@ -136,6 +135,7 @@ sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Nam
     const auto mean_view = state_traits<V>::view(mean.state);
     state_details::require_like<V>(function, x, x_view.size(), mean, mean_view.size());
     const auto sum = [&](auto log_scale_of) {
+      require_levels(function, grey, x);
       return state_details::pairwise_sum<S>(0, x_view.size(), [&](std::size_t i) {
         return term(bins, S(x_view.data()[i]), S(mean_view.data()[i]), S(log_scale_of(i)));
       });
@@ -148,6 +148,7 @@ sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Nam
       return sum([&](std::size_t) { return log_scale.state; });
     }
   } else {
+    require_levels(function, grey, x);
     return term(bins, S(x.state), S(static_cast<const X&>(mean.state)), static_cast<S>(log_scale.state));
   }
 }
