@@ -61,14 +61,33 @@ TEST_CASE("the terms of the bound are divergences of Gaussians", "[kl][ho2020.5]
   }
 }
 
+TEST_CASE("a variance exploding chain starts from its noise, any other from N(0, I)", "[kl]") {
+  for (int i = 0; i < 100; ++i) {
+    const Real sigma = exact::number(0.01, 50), square = sigma * sigma;
+    const NoiseLevel<Real> exploding(1, square, -2 * log(sigma), 1);
+    const std::vector<Real> x_0{exact::number(), exact::number()};
+    const auto marginal = q_marginal(exploding, x_0);
+    exact::require_equal(sampling_prior_variance(exploding), square);
+    exact::require_equal(sampling_prior_kl(exploding, x_0),
+                         kl_divergence(marginal, Gaussian<std::vector<Real>>{{0, 0}, square}));
+    const auto other = exact::random_level(i);
+    if (other.signal() == 1) continue;
+    exact::require_equal(sampling_prior_variance(other), 1);
+    exact::require_equal(sampling_prior_kl(other, x_0), prior_kl(other, x_0));
+  }
+  REQUIRE(sampling_prior_kl(ve_level(3.0), 0.75) == 0.03125);
+}
+
 TEST_CASE("the terms of the bound are sums over the elements", "[kl]") {
   const auto [s, t] = exact::random_pair(0);
   const std::vector<Real> x_0{exact::number(), exact::number(), exact::number()}, x_0_hat{1, exact::number(), -1};
-  Real prior = 0, denoising = 0;
+  Real prior = 0, denoising = 0, of_beta = 0;
   for (std::size_t i = 0; i < 3; ++i) {
     prior += prior_kl(t, x_0[i]);
     denoising += denoising_kl(s, t, x_0[i], x_0_hat[i]);
+    of_beta += denoising_kl(s, t, x_0[i], x_0_hat[i], TransitionVariance{});
   }
+  exact::require_equal(denoising_kl(s, t, x_0, x_0_hat, TransitionVariance{}), of_beta);
   exact::require_equal(prior_kl(t, x_0), prior);
   exact::require_equal(denoising_kl(s, t, x_0, x_0_hat), denoising);
 }
@@ -125,6 +144,10 @@ TEST_CASE("denoising_kl at clean data", "[kl]") {
   REQUIRE(denoising_kl(schedule(0), schedule(1), 0.5, 0.25) == std::numeric_limits<double>::infinity());
   REQUIRE(message([&] {
             return denoising_kl(schedule(1), schedule(2), std::vector<double>(3), std::vector<double>(2));
+          }) == "diffusion::denoising_kl: x_0_hat has 2 elements, expected 3, as x_0");
+  REQUIRE(message([&] {
+            return denoising_kl(schedule(1), schedule(2), std::vector<double>(3), std::vector<double>(2),
+                                TransitionVariance{});
           }) == "diffusion::denoising_kl: x_0_hat has 2 elements, expected 3, as x_0");
 }
 

@@ -23,6 +23,23 @@ sum_t<X> prior_kl(const L& level, const X& x_0) {
       W(2)));
 }
 
+/// The variance of p(x_T), from which samplers start, in working precision: 1, or noise^2 where the signal is 1, since
+/// the marginal of a variance exploding level is as wide as its noise. Song et al. 2021, appendix C.
+template <Level L>
+numerics::Working<level_real_t<L>> sampling_prior_variance(const L& level) {
+  using W = numerics::Working<level_real_t<L>>;
+  return level.working_signal_squared() == W(1) ? W(level.working_noise_squared()) : W(1);
+}
+
+/// L_T of the chain that samplers start, KL(q(x_T | x_0) || N(0, v I)) with v of sampling_prior_variance: prior_kl, or
+/// ||x_0||^2 / (2 noise^2) at a variance exploding level.
+template <Level L, NormedState X>
+sum_t<X> sampling_prior_kl(const L& level, const X& x_0) {
+  using W = numerics::Working<sum_t<X>>;
+  const W v(sampling_prior_variance(level));
+  return v == W(1) ? prior_kl(level, x_0) : numerics::round_to<sum_t<X>>(W(squared_norm(x_0) / (W(2) * v)));
+}
+
 /// L_{t-1} = KL(q(x_s | x_t, x_0) || q(x_s | x_t, x_0_hat)) = (SNR_s - SNR_t) ||x_0 - x_0_hat||^2 / 2, for any x_t. s
 /// must not be clean data, where the two distributions are points: zero if they agree, infinite if not. [ho2020.5]
 /// [ho2020.8] [ho2020.12] [luo2022.99] [kingma2021.13]
