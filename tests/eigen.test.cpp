@@ -11,6 +11,7 @@
 #include <diffusion/sampler/plan.hpp>
 
 #include "support/allocations.hpp"
+#include "support/bounds_of_samples.hpp"
 #include "support/catch.hpp"
 #include "support/message.hpp"
 
@@ -124,6 +125,14 @@ TEST_CASE("exact denoisers take each column for a sample of the shape of a mean"
   const GaussianDenoiser gaussian(mean, 0.5 * mean.cwiseAbs());
   REQUIRE(gaussian(y_rows, level) == gaussian(y, level));
   REQUIRE(gaussian.score(y_rows, level) == gaussian.score(y, level));
+}
+
+TEST_CASE("bounds of samples are those of columns, in either order", "[eigen]") {
+  const Eigen::ArrayXXf x_0 = Eigen::ArrayXXf::Random(3, 4);
+  const Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = x_0;
+  const auto column = [](const auto& x, std::size_t k) { return Eigen::ArrayXf(x.col(Eigen::Index(k))); };
+  batches::require_bounds_of_samples(x_0, 4, column);
+  batches::require_bounds_of_samples(rows, 4, column);
 }
 
 TEST_CASE("steps into memory, and the loop, allocate nothing where network and noise write", "[eigen][allocations]") {

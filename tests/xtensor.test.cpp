@@ -12,6 +12,7 @@
 #endif
 
 #include "support/allocations.hpp"
+#include "support/bounds_of_samples.hpp"
 #include "support/catch.hpp"
 #include "support/message.hpp"
 
@@ -100,6 +101,12 @@ TEST_CASE("exact denoisers take each index of the first axis for a sample", "[xt
   }
   REQUIRE(xt::allclose(denoiser(columns, level), estimate, 1e-14));
   REQUIRE(xt::allclose(denoiser(columns, levels), at_levels, 1e-14));
+}
+
+TEST_CASE("bounds of samples are those of the first axis", "[xtensor]") {
+  const xt::xtensor<double, 3> x_0{{{-1, 1, 0}, {1, 0.5, -0.25}}, {{0.75, 0.25, -0.5}, {0.125, -0.75, 0}}};
+  batches::require_bounds_of_samples(
+      x_0, 2, [](const auto& x, std::size_t k) { return xt::xtensor<double, 2>(xt::view(x, k)); });
 }
 
 static_assert(!State<xt::xarray<int>>);

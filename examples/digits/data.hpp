@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The digits of data/digits.csv.gz as columns of an array, pixels in [-1, 1], and the part of them to be held out.
+// The digits of data/digits.csv.gz as columns of an array, pixels in [-1, 1], and the parts of them to be held out.
 #pragma once
 
 #include <Eigen/Core>
@@ -54,14 +54,24 @@ inline Data load(const std::string& path) {
   return data;
 }
 
-/// The images to train on and those to be held out, which are spread evenly over the data.
+/// The images to train on and those to be held out. 297 that are spread evenly over the data are the test, every fifth
+/// of the others is for validation. Settings are chosen by the validation images, without a look at the test; then all
+/// but the test are trained on.
 struct Parts {
   Data training, held_out;
 };
-inline Parts split(const Data& data, Eigen::Index held_out) {
+enum class HeldOut { validation, test };
+inline Parts split(const Data& data, HeldOut what) {
+  constexpr Eigen::Index tests = 297;
   std::vector<Eigen::Index> columns[2];
-  for (Eigen::Index k = 0; k < data.images.cols(); ++k)
-    columns[k * held_out % data.images.cols() < held_out].push_back(k);
+  Eigen::Index others = 0;
+  for (Eigen::Index k = 0; k < data.images.cols(); ++k) {
+    const bool test = k * tests % data.images.cols() < tests, validation = !test && others++ % 5 == 0;
+    if (what == HeldOut::test)
+      columns[test].push_back(k);
+    else if (!test)
+      columns[validation].push_back(k);
+  }
   const auto part = [&](const std::vector<Eigen::Index>& chosen) {
     Data result{data.images(Eigen::all, chosen), {}};
     for (const Eigen::Index k : chosen) result.labels.push_back(data.labels[std::size_t(k)]);

@@ -5,11 +5,10 @@
 #pragma once
 
 #include <Eigen/Eigenvalues>
+#include <diffusion/objective/bound_estimate.hpp>
 #include <diffusion/objective/dequantization.hpp>
-#include <diffusion/objective/elbo.hpp>
 #include <diffusion/process/diagonal_gaussian.hpp>
 #include <numbers>
-#include <numeric>
 
 #include "../support/progress.hpp"
 #include "grey_denoiser.hpp"
@@ -63,32 +62,22 @@ inline Estimate gaussian_bits(const Eigen::ArrayXXf& training, const Eigen::Arra
 }
 
 // [bound]
-/// The bound of the chain that samples, in bits per dimension, and its terms.
-struct Bound {
-  Estimate bits;
-  double prior = 0, denoising = 0, reconstruction = 0;
-};
-
-/// Over images in groups of eleven, each with draws of noise of its own: the error is of the images and the noise.
+/// The bound of the chain that samples, in nats: the mean over the images, of one draw of noise each. Its error is of
+/// the images and of the noise.
 template <class D>
-Bound bound_bits(const D& denoiser, const std::vector<Level>& levels, const Eigen::ArrayXXf& images) {
-  constexpr Eigen::Index group = 11;
+diffusion::BoundEstimate<> bound(const D& denoiser, const std::vector<Level>& levels, const Eigen::ArrayXXf& images) {
+  std::vector<Eigen::ArrayXXf> batches;  // of any size: the noise of an image is its own
+  for (Eigen::Index first = 0; first < images.cols(); first += 50)
+    batches.push_back(images.middleCols(first, std::min<Eigen::Index>(50, images.cols() - first)));
+  const auto variance = diffusion::decoder_variance(levels);
+  const auto terms = [&](const Eigen::ArrayXXf& x_0, const diffusion::NormalNoise& noise) {
+    return diffusion::elbos(levels, x_0, std::size_t(x_0.cols()), denoiser, noise, variance, grey);
+  };
   examples::Progress progress("likelihood");
-  Bound bound;
-  std::vector<double> bits;
-  for (Eigen::Index first = 0; first + group <= images.cols(); first += group) {
-    const Eigen::ArrayXXf x_0 = images.middleCols(first, group);
-    const diffusion::NormalNoise noise{.seed = 7, .first_element = std::uint64_t(first * pixels)};
-    const auto terms = diffusion::elbo(levels, x_0, denoiser, noise, diffusion::decoder_variance(levels), grey);
-    bits.push_back(terms.bits_per_dimension());
-    bound.prior += bits_per_pixel(terms.prior / group);
-    bound.denoising += bits_per_pixel(std::accumulate(terms.denoising.begin(), terms.denoising.end(), 0.0) / group);
-    bound.reconstruction += bits_per_pixel(terms.reconstruction / group);
-    progress.show(double(first + group) / double(images.cols()), "held-out digits");
-  }
-  for (double* term : {&bound.prior, &bound.denoising, &bound.reconstruction}) *term /= double(bits.size());
-  bound.bits = estimate(bits);
-  return bound;
+  const auto show = [&](const auto& p) {
+    progress.show(double(p.bound.samples()) / double(images.cols()), "held-out digits");
+  };
+  return diffusion::bound_over_data(batches, diffusion::NormalNoise{.seed = 7}, terms, show).estimate();
 }
 // [bound]
 

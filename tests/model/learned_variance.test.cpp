@@ -106,8 +106,20 @@ TEST_CASE("networks of two parts are denoisers", "[learned_variance]") {
   const auto constant = predicts_v_and_variance(network);
   REQUIRE(constant(0.5, level) == x0_from_v(level, 0.5, 0.25));
   REQUIRE(constant.estimate(0.5, level).x_0 == x0_from_v(level, 0.5, 0.25));
-  auto counting = predicts_x0_and_variance([n = 0](double x, const auto&) mutable { return LearnedOutput{x, ++n / 8.0}; });
+  auto counting =
+      predicts_x0_and_variance([n = 0](double x, const auto&) mutable { return LearnedOutput{x, ++n / 8.0}; });
   REQUIRE(counting.estimate(0.5, level).variance == 0.125);
   REQUIRE(counting(0.25, level) == 0.25);
   REQUIRE(counting.estimate(0.5, level).variance == 0.375);
+
+  // at a level for each sample
+  const std::vector levels{level, vp_level(-2.0)};
+  const std::vector<double> x{0.5, -0.25, 2, 1};
+  const auto of_batch = predicts_v_and_variance(
+      [](const auto& x_t, const auto& at) { return LearnedOutput{q_sample(at, x_t, x_t), x_t}; });
+  REQUIRE(of_batch(x, levels) == x0_from_v(levels, x, q_sample(levels, x, x)));
+  REQUIRE(of_batch.estimate(x, levels).variance == x);
+  REQUIRE(clip_x0(of_batch, -0.1, 0.1)(x, levels) ==
+          clip_x0(predicts_v([&](const auto& x_t, const auto& at) { return q_sample(at, x_t, x_t); }), -0.1, 0.1)(
+              x, levels));
 }

@@ -141,6 +141,22 @@ TEST_CASE("the bound over data has the error of the population, and that of samp
   REQUIRE(bound.estimate().standard_error() > 0);
 }
 
+TEST_CASE("single draws of samples have an error as a population, and none of sampling", "[bound_estimate]") {
+  const std::vector<ElboTerms<double>> samples{{1, {2, 3, 4}, 5, 2}, {2, {2, 3, 6}, 8, 2}};
+  BoundOverData<> bound, one_by_one;
+  bound.add(samples);
+  for (const auto& sample : samples) one_by_one.add(sample);
+  for (const auto& data : {bound, one_by_one}) {
+    REQUIRE(data.samples() == 2);
+    REQUIRE(data.estimate().dimension() == 2);
+    REQUIRE(data.estimate().prior() == 1.5);
+    REQUIRE(data.estimate().denoising() == 10);
+    REQUIRE(data.estimate().reconstruction() == 6.5);
+    REQUIRE(data.estimate().standard_error() == 3);
+    REQUIRE(std::isnan(data.sampling_error()));
+  }
+}
+
 TEST_CASE("data are read batch by batch, each with the noise at its own address", "[bound_estimate]") {
   const std::list<std::vector<double>> data{{1, 2, 3, 4}, {5, 6}, {7, 8, 9, 10, 11, 12}, {13, 14}};
   const NormalNoise noise{.seed = 7, .stream = 3, .first_element = 100};
@@ -175,6 +191,10 @@ TEST_CASE("data are read batch by batch, each with the noise at its own address"
     return estimate_of({{batch[0], batch[1], 1}}, 2);
   };
   REQUIRE(bound_over_data(data, noise, single).estimate().prior() == 6.5);
+  const auto terms = [](const std::vector<double>& batch, const NormalNoise&) {
+    return ElboTerms<double>{batch[0], {}, batch[1], 2};
+  };
+  REQUIRE(bound_over_data(data, noise, terms).estimate().reconstruction() == 7.5);
   REQUIRE(bound_over_data(std::list<std::vector<double>>{}, noise, single).samples() == 0);
 }
 

@@ -5,6 +5,7 @@
 #include <diffusion/objective/joint.hpp>
 #include <diffusion/process/schedules.hpp>
 
+#include "../support/batches.hpp"
 #include "../support/exact.hpp"
 #include "../support/message.hpp"
 #include "../support/rounding.hpp"
@@ -158,6 +159,49 @@ TEST_CASE("a chain of one step, and data with a signal of their own", "[elbo]") 
   REQUIRE(scaled.reconstruction == -log_density(Gaussian<double>{0, 0.16}, 0.2));
 }
 
+TEST_CASE("a sample of a batch has the terms that it has alone", "[elbo][ho2020.elbo]") {
+  const Vector x_0{-1, 0.2, 0.9, 1, -0.4, 0.6, 0.1, -0.8, 0.3, 0.7, -0.7, 0};
+  const GaussianDenoiser denoiser(0.2, 0.3);  // of each element
+  const auto schedule = cosine_schedule(7);
+  const auto part = batches::part_of(4);
+  const auto check = [&](const auto& levels, const auto&... options) {
+    batches::require_as_alone(
+        x_0, 3, part,
+        [&](const Vector& x, const auto& noise) { return elbos(levels, x, 3, denoiser, noise, options...); },
+        [&](const Vector& x, const auto& noise) { return elbo(levels, x, denoiser, noise, options...); });
+  };
+  check(schedule);
+  check(level_grid(schedule, 4));
+  check(schedule, TransitionVariance{}, GaussianDecoder{});
+  check(level_grid(LinearLogSnrSchedule<>(), 3), PosteriorVariance{}, SoftmaxDecoder{});
+  const std::vector<float> narrow(x_0.begin(), x_0.end());
+  batches::require_as_alone(
+      narrow, 3, part, [&](const auto& x, const auto& noise) { return elbos(schedule, x, 3, denoiser, noise); },
+      [&](const auto& x, const auto& noise) { return elbo(schedule, x, denoiser, noise); });
+
+  // of any layout; the network is asked once at each level, for all samples
+  const NormalNoise noise{.seed = 2};
+  const auto by_columns = [&](int k, const Interleaved&) { return batches::interleaved(noise(k, x_0), 3); };
+  std::vector<double> times;
+  const auto watched = [&](const Interleaved& x, const NoiseLevel<>& level) {
+    times.push_back(level.time());
+    return Interleaved{denoiser(x.numbers, level)};
+  };
+  const auto of_columns = elbos(schedule, batches::interleaved(x_0, 3), 3, watched, by_columns);
+  const auto of_parts = elbos(schedule, x_0, 3, denoiser, noise);
+  REQUIRE(of_columns.size() == 3);
+  for (std::size_t k = 0; k < 3; ++k) batches::require_same(of_columns[k], of_parts[k]);
+  REQUIRE(times == std::vector<double>{1, 2, 3, 4, 5, 6, 7});
+
+  // of the whole, the sums
+  const auto whole = elbo(schedule, x_0, denoiser, noise);
+  const auto sum = [&](const auto& term) { return term(of_parts[0]) + term(of_parts[1]) + term(of_parts[2]); };
+  const auto near = [](double value) { return Catch::Matchers::WithinRel(value, 1e-14); };
+  REQUIRE_THAT(whole.prior, near(sum([](const auto& terms) { return terms.prior; })));
+  REQUIRE_THAT(whole.denoising[3], near(sum([](const auto& terms) { return terms.denoising[3]; })));
+  REQUIRE_THAT(whole.reconstruction, near(sum([](const auto& terms) { return terms.reconstruction; })));
+}
+
 TEST_CASE("chains without a bound are named", "[elbo][errors]") {
   const auto zero = [](double, const auto&) { return 0.0; };
   const auto schedule = linear_schedule(10);
@@ -179,4 +223,27 @@ TEST_CASE("chains without a bound are named", "[elbo][errors]") {
   REQUIRE(error(reversed, TransitionVariance{}).find("noisiest first") != std::string::npos);
   REQUIRE(message([&] { return elbo(schedule, 1.5, zero, constant_noise(0)); }) ==
           "diffusion::discretized_gaussian_log_likelihood: x = 1.5, expected a grey level, in [grey.low, grey.high]");
+  const auto of_batch = [&](std::size_t samples, const auto& denoiser) {
+    return message([&] { return elbos(schedule, Vector(6), samples, denoiser, NormalNoise{}); });
+  };
+  const auto same = [](const Vector& x, const auto&) { return x; };
+  REQUIRE(of_batch(4, same) == "diffusion::elbos: x_0 has 6 elements, which 4 levels do not divide");
+  REQUIRE(of_batch(0, same) == "diffusion::elbos: samples = 0, expected at least 1");
+  REQUIRE(of_batch(2, [](const Vector&, const auto&) { return Vector(5); }) ==
+          "diffusion::elbos: the denoiser's answer has 5 elements, expected 6, as x_0");
+}
+
+TEST_CASE("a variance exploding chain is scored from its noise, and a bound of nothing is an error", "[elbo]") {
+  const std::vector levels{ve_level(20.0), ve_level(1.0), ve_level(0.01), NoiseLevel<double>()};
+  const Vector x_0{0.5, -1};
+  const auto zero = [](const Vector& x, const auto&) { return Vector(x.size()); };
+  const auto terms = elbo(levels, x_0, zero, NormalNoise{}, DecoderVariance{1e-4}, GaussianDecoder{});
+  REQUIRE(terms.prior == 1.25 / 800);
+  const auto each = elbos(levels, x_0, 2, zero, NormalNoise{}, DecoderVariance{1e-4}, GaussianDecoder{});
+  REQUIRE(each[1].prior == 1.0 / 800);
+  REQUIRE(message([&] {
+            return elbo(levels, Vector(), zero, NormalNoise{}, DecoderVariance{1e-4}, GaussianDecoder{});
+          }) == "diffusion::elbo: elements of x_0 = 0, expected at least 1");
+  REQUIRE(message([&] { return elbos(linear_schedule(4), x_0, 0, zero, NormalNoise{}); }) ==
+          "diffusion::elbos: samples = 0, expected at least 1");
 }

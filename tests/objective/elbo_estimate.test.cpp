@@ -331,7 +331,7 @@ TEST_CASE("rules that do not draw, chains without a bound and answers of another
   REQUIRE(of_batch(5, copy, UniformTimes{}) ==
           "diffusion::elbo_estimates: x_0 has 12 elements, which 5 levels do not divide");
   REQUIRE(of_batch(0, copy, UniformTimes{}) ==
-          "diffusion::elbo_estimates: x_0 has 12 elements, which 0 levels do not divide");
+          "diffusion::elbo_estimates: samples = 0, expected at least 1");
   const auto shorter = [](const Vector&, const std::vector<NoiseLevel<>>&) { return Vector(11); };
   REQUIRE(of_batch(4, shorter, UniformTimes{}) ==
           "diffusion::elbo_estimates: the denoiser's answer has 11 elements, expected 12, as x_0");

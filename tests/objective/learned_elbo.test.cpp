@@ -3,6 +3,7 @@
 
 #include <diffusion/process/schedules.hpp>
 
+#include "../support/batches.hpp"
 #include "../support/exact.hpp"
 #include "../support/message.hpp"
 
@@ -97,6 +98,43 @@ TEST_CASE("draws of a rule estimate it", "[learned_elbo]") {
   REQUIRE(binned.reconstruction() != all.reconstruction());
 }
 
+TEST_CASE("a sample of a batch has the bound of learned variances that it has alone", "[learned_elbo]") {
+  const Vector batch{-1, 0.2, 0.9, 1, -0.4, 0.6, 0.1, -0.8};
+  // by elements, at one level or at one for each sample
+  const auto denoiser = predicts_noise_and_variance<VarianceRange>([](const Vector& x, const auto& level) {
+    return LearnedOutput<Vector>{q_sample(level, x, x), v_from(level, x, x)};
+  });
+  const auto schedule = linear_schedule(8);
+  const auto levels = level_grid(schedule);
+  const auto bounds = second_step_variances(schedule);
+  const auto check = [&](const auto& together, const auto& alone) {
+    batches::require_as_alone(batch, 2, batches::part_of(4), together, alone);
+  };
+  const auto check_all = [&](const auto& model, const auto&... end) {
+    check([&](const Vector& x, const auto& noise) { return elbos(schedule, x, 2, model, noise, bounds, end...); },
+          [&](const Vector& x, const auto& noise) { return elbo(schedule, x, model, noise, bounds, end...); });
+    const UniformTimes rule{.draws = 3, .replicates = 2};
+    check([&](const Vector& x,
+              const auto& noise) { return elbo_estimates(schedule, x, 2, model, noise, rule, bounds, end...); },
+          [&](const Vector& x, const auto& noise) {
+            return elbo_estimate(levels, x, model, noise, rule, bounds, end...);
+          });
+  };
+  check_all(denoiser);
+  check_all(clip_x0(denoiser), GaussianDecoder{});
+
+  // of any layout
+  const NormalNoise noise{.seed = 2};
+  const auto by_columns = [&](int k, const Interleaved&) { return batches::interleaved(noise(k, batch), 2); };
+  const auto columns = predicts_noise_and_variance<VarianceRange>([](const Interleaved& x, const auto& level) {
+    return LearnedOutput<Interleaved>{{q_sample(level, x.numbers, x.numbers)}, {v_from(level, x.numbers, x.numbers)}};
+  });
+  const auto of_columns = elbos(levels, batches::interleaved(batch, 2), 2, columns, by_columns, bounds);
+  const auto of_parts = elbos(levels, batch, 2, denoiser, noise, bounds);
+  REQUIRE(of_columns.size() == 2);
+  for (std::size_t k = 0; k < 2; ++k) batches::require_same(of_columns[k], of_parts[k]);
+}
+
 TEST_CASE("chains of learned variance without a bound are named", "[learned_elbo][errors]") {
   const std::vector noisy{vp_level(-3), vp_level(3)};
   REQUIRE(message([&] {
@@ -105,4 +143,13 @@ TEST_CASE("chains of learned variance without a bound are named", "[learned_elbo
   REQUIRE(message([&] {
             return elbo_estimate(noisy, x_0, steady(), NormalNoise{}, AllTimes{}, ExactVariances{});
           }).starts_with("diffusion::elbo_estimate: levels.back().noise() = "));
+  const auto short_of = [&](std::size_t prediction, std::size_t variance) {
+    const auto denoiser = predicts_x0_and_variance([=](const Vector&, const NoiseLevel<>&) {
+      return LearnedOutput<Vector>{Vector(prediction), Vector(variance)};
+    });
+    const auto schedule = linear_schedule(5);
+    return message([&] { return elbos(schedule, x_0, 1, denoiser, NormalNoise{}, second_step_variances(schedule)); });
+  };
+  REQUIRE(short_of(2, 3) == "diffusion::elbos: the denoiser's answer has 2 elements, expected 3, as x_0");
+  REQUIRE(short_of(3, 2) == "diffusion::elbos: the denoiser's variance has 2 elements, expected 3, as x_0");
 }

@@ -6,6 +6,7 @@
 #include <diffusion/objective/joint.hpp>
 #include <diffusion/process/schedules.hpp>
 
+#include "../support/batches.hpp"
 #include "../support/exact.hpp"
 #include "../support/message.hpp"
 
@@ -31,7 +32,15 @@ BoundEstimate<> bound_of(const std::vector<double>& log_weights, std::size_t siz
 TEST_CASE("a log-weight is log p - log q of a path of the chain", "[multi_sample_bound][burda2016.bound]") {
   for (int i = 0; i < 60; ++i) {
     const exact::Chain chain(4);
-    const auto levels = level_grid(chain.schedule);
+    auto levels = level_grid(chain.schedule);
+    Real prior_variance = 1;
+    if (i % 3 == 2) {  // variance exploding, from as much noise as there is
+      for (std::size_t k = 0; k < 4; ++k) {
+        const Real sigma = exact::number(0.5, 1) * pow(Real(4), 3 - int(k)), square = sigma * sigma;
+        levels[k] = NoiseLevel<Real>(1, square, -log(square), Real(4 - int(k)));
+      }
+      prior_variance = levels[0].noise_variance();
+    }
     const Real x_0 = exact::number(-1, 1), slope = exact::number(), share = exact::number(0.2, 3);
     std::vector<Real> eps;
     for (int k = 0; k < 10; ++k) eps.push_back(exact::number());
@@ -39,6 +48,10 @@ TEST_CASE("a log-weight is log p - log q of a path of the chain", "[multi_sample
     const auto noise = [&](int k, const Real&) { return eps[std::size_t(k)]; };
     const auto variance = [&](const auto& s, const auto& t) -> Real {
       return s.noise() == 0 ? share : share * q_posterior(s, t).variance;
+    };
+    // what N(0, prior_variance) says of x_T and N(0, 1), that of the ReverseModel, does not
+    const auto start = [&](const Real& x) -> Real {
+      return log_density(Gaussian<Real>{0, prior_variance}, x) - log_density(Gaussian<Real>{0, 1}, x);
     };
     const auto bound = iwae_bound(levels, x_0, denoiser, noise, 2, variance, GaussianDecoder{});
     REQUIRE(bound.dimension == 1);
@@ -50,7 +63,7 @@ TEST_CASE("a log-weight is log p - log q of a path of the chain", "[multi_sample
       x.push_back(x_0);
       exact::require_equal(bound.log_weights[path],
                            reverse_joint_log_density(levels, x, ReverseModel{denoiser, variance}) -
-                               forward_joint_log_density(levels, x));
+                               forward_joint_log_density(levels, x) + start(x[0]));
     }
     const Real first = exp(bound.log_weights[0]), second = exp(bound.log_weights[1]), mean = (first + second) / 2;
     exact::require_equal(bound.total(), -log(mean));
@@ -145,6 +158,36 @@ TEST_CASE("an array has the weights of its elements together", "[multi_sample_bo
   REQUIRE_THAT(of_float.total(), Catch::Matchers::WithinRel(of_double.total(), 1e-4));
 }
 
+TEST_CASE("a sample of a batch has the weights that it has alone", "[multi_sample_bound][burda2016.bound]") {
+  const Vector x_0{-1, 0.2, 0.9, 1, -0.4, 0.6};
+  const GaussianDenoiser denoiser(0.2, 0.3);  // of each element
+  const auto schedule = cosine_schedule(6);
+  const auto check = [&](const auto& levels, const auto&... options) {
+    batches::require_as_alone(
+        x_0, 2, batches::part_of(3),
+        [&](const Vector& x, const auto& noise) { return iwae_bounds(levels, x, 2, denoiser, noise, 3, options...); },
+        [&](const Vector& x, const auto& noise) { return iwae_bound(levels, x, denoiser, noise, 3, options...); });
+  };
+  check(schedule);
+  check(level_grid(schedule, 4));
+  check(schedule, TransitionVariance{}, GaussianDecoder{});
+  check(level_grid(LinearLogSnrSchedule<>(), 3), PosteriorVariance{}, SoftmaxDecoder{});
+
+  const NormalNoise noise{.seed = 2};
+  const auto by_columns = [&](int k, const Interleaved&) { return batches::interleaved(noise(k, x_0), 2); };
+  const auto columns = [&](const Interleaved& x, const NoiseLevel<>& level) {
+    return Interleaved{denoiser(x.numbers, level)};
+  };
+  const auto of_columns = iwae_bounds(schedule, batches::interleaved(x_0, 2), 2, columns, by_columns, 3);
+  const auto of_parts = iwae_bounds(schedule, x_0, 2, denoiser, noise, 3);
+  REQUIRE(of_columns.size() == 2);
+  for (std::size_t k = 0; k < 2; ++k) batches::require_same(of_columns[k], of_parts[k]);
+  const auto whole = iwae_bound(schedule, x_0, denoiser, noise, 3);
+  for (std::size_t path = 0; path < 3; ++path)
+    REQUIRE_THAT(whole.log_weights[path],
+                 Catch::Matchers::WithinRel(of_parts[0].log_weights[path] + of_parts[1].log_weights[path], 1e-13));
+}
+
 TEST_CASE("weights of any size are averaged", "[multi_sample_bound]") {
   const MultiSampleBound<double> far{{-5000, -5001, -9000}, 2};
   REQUIRE_THAT(far.total(), Catch::Matchers::WithinRel(5000 + std::log(3) - std::log1p(std::exp(-1.0)), 1e-15));
@@ -169,4 +212,18 @@ TEST_CASE("chains without weights are named", "[multi_sample_bound][errors]") {
   REQUIRE(message([&] {
             return iwae_bound(noisy, 0.2, zero, noise, 1, TransitionVariance{});
           }).starts_with("diffusion::iwae_bound: levels.back().noise() = "));
+  const auto of_batch = [&](std::size_t samples, int paths, const auto& denoiser) {
+    return message([&] { return iwae_bounds(schedule, Vector(6), samples, denoiser, noise, paths); });
+  };
+  const auto same = [](const Vector& x, const auto&) { return x; };
+  REQUIRE(of_batch(2, 0, same) == "diffusion::iwae_bounds: paths = 0, expected at least 1");
+  REQUIRE(of_batch(4, 1, same) == "diffusion::iwae_bounds: x_0 has 6 elements, which 4 levels do not divide");
+  REQUIRE(of_batch(2, 1, [](const Vector&, const auto&) { return Vector(5); }) ==
+          "diffusion::iwae_bounds: the denoiser's answer has 5 elements, expected 6, as x_0");
+}
+
+TEST_CASE("a bound of nothing is an error", "[multi_sample_bound][errors]") {
+  const auto zero = [](const Vector& x, const auto&) { return x; };
+  REQUIRE(message([&] { return iwae_bound(linear_schedule(4), Vector(), zero, NormalNoise{}, 2); }) ==
+          "diffusion::iwae_bound: elements of x_0 = 0, expected at least 1");
 }

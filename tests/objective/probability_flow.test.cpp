@@ -134,6 +134,31 @@ TEST_CASE("the likelihood is the density of Gaussians and mixtures on every sche
   }
 }
 
+TEST_CASE("the error is too small as seldom as the header says", "[.survey]") {  // a minute: run by its tag
+  std::vector<World> worlds;
+  for (int i = 0; i < 9000; ++i) worlds.push_back(random_world(i));
+  const auto check = [&](double tolerance, std::size_t most, double factor) {
+    std::vector<double> excess;
+    std::size_t exceptions = 0;
+    for (int i = 0; i < 9000; ++i) {
+      const Answer a = on_schedule(i, worlds[std::size_t(i)], tolerance);
+      excess.push_back(a.error / (a.off + 1e-13));
+      if (a.off <= a.error + 2e-11) continue;
+      ++exceptions;
+      CAPTURE(i, tolerance, a.off, a.error);
+      CHECK(a.off < factor * a.error);
+    }
+    std::sort(excess.begin(), excess.end());
+    CAPTURE(tolerance, exceptions, excess[4500]);
+    CHECK(exceptions <= most);
+    CHECK(excess[4500] > 30);
+    CHECK(excess[4500] < 70);
+  };
+  check(1e-5, 9, 4.5);
+  check(1e-6, 1, 1.2);
+  check(1e-7, 0, 1);
+}
+
 TEST_CASE("the error falls with the tolerance", "[probability_flow][song2021.39]") {
   const Vector mean{0.3, -0.5, 1}, covariance{1, 0.5, 0.2, 0.5, 0.8, -0.1, 0.2, -0.1, 0.6};
   World data = world(FullGaussianDenoiser(mean, covariance), mean, {1, 1, 1});

@@ -166,29 +166,30 @@ concept LearnedNetwork = requires(Net& net, const X& x_t, const L& level) {
   { net(x_t, level).variance } -> CompatibleState<X>;
 };
 
-/// A network of learned variance with what its two parts are; as a Denoiser, its estimate of x_0.
+/// A network of learned variance with what its two parts are; as a Denoiser, its estimate of x_0. At a batch of levels
+/// where the network takes one.
 template <class Prediction, VarianceCode Code, class Net>
 struct PredictsVariance {
   using prediction = Prediction;
   using code = Code;
   Net net;
 
-  template <State X, Level L>
+  template <State X, Levels L>
     requires LearnedNetwork<const Net, X, L>
   LearnedEstimate<value_t<X>> estimate(const X& x_t, const L& level) const {
     return from(x_t, level, net(x_t, level));
   }
-  template <State X, Level L>
+  template <State X, Levels L>
     requires LearnedNetwork<Net, X, L>
   LearnedEstimate<value_t<X>> estimate(const X& x_t, const L& level) {
     return from(x_t, level, net(x_t, level));
   }
-  template <State X, Level L>
+  template <State X, Levels L>
     requires LearnedNetwork<const Net, X, L>
   value_t<X> operator()(const X& x_t, const L& level) const {
     return estimate(x_t, level).x_0;
   }
-  template <State X, Level L>
+  template <State X, Levels L>
     requires LearnedNetwork<Net, X, L>
   value_t<X> operator()(const X& x_t, const L& level) {
     return estimate(x_t, level).x_0;

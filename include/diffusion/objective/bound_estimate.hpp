@@ -113,8 +113,15 @@ class BoundOverData {
     estimate_.add(sample.prior(), sample.denoising(), sample.reconstruction());
     sampling_ = sampling_ + sample.working_variance();
   }
-  /// Takes in the bounds of the samples of a batch.
-  void add(const std::vector<BoundEstimate<S>>& samples) {
+  /// The same of a single draw of elbo().
+  void add(const ElboTerms<S>& sample) {
+    BoundEstimate<S> one(sample.dimension);
+    one.add(sample);
+    add(one);
+  }
+  /// Takes in the bounds of the samples of a batch, as elbo_estimates or elbos returns them.
+  template <class Bound>
+  void add(const std::vector<Bound>& samples) {
     for (const auto& sample : samples) add(sample);
   }
   /// Takes in all samples of `other`, another part of the data.
@@ -152,11 +159,11 @@ struct DataProgress {
   const BoundOverData<S>& bound;
 };
 
-/// Reads batches one by one, adds estimate(batch, noise) of each (a BoundEstimate where a batch is one sample, or a
-/// vector with one for each of its samples), and returns what has come together. The noise that a batch is given begins
-/// at the address where the batch before ended: the result does not depend on how the data are cut into batches, if
-/// each sample has an estimate of its own. The observer is called with a DataProgress after each batch; where it
-/// returns Loop::stop the rest is not read. An observer that stops at a small error favours small errors.
+/// Reads batches one by one, adds estimate(batch, noise) of each (a BoundEstimate or ElboTerms where a batch is one
+/// sample, or a vector with one for each of its samples), and returns what has come together. The noise that a batch is
+/// given begins at the address where the batch before ended: the result does not depend on how the data are cut into
+/// batches, if each sample has an estimate of its own. The observer is called with a DataProgress after each batch;
+/// where it returns Loop::stop the rest is not read. An observer that stops at a small error favours small errors.
 template <class Data, class Estimate, class Observer = NoObserver>
 auto bound_over_data(Data&& data, const NormalNoise& noise, Estimate&& estimate, Observer&& observer = {}) {
   using Batch = std::remove_cvref_t<decltype(*std::begin(data))>;

@@ -54,68 +54,6 @@ struct ChainMean {
 template <class Chain>
 ChainMean(const Chain&) -> ChainMean<Chain>;
 
-/// A state as one sample.
-template <class X>
-struct WholeState {
-  using value = X;
-  const X& x_0;
-
-  std::size_t size() const { return 1; }
-  std::uint64_t first_element(std::size_t) const { return 0; }
-  const X& sample(std::size_t) const { return x_0; }
-  template <class L>
-  const L& places(const std::vector<L>& levels) const {
-    return levels[0];
-  }
-  template <class Y, class Act>
-  void each(const Y& y, const Act& act) const {
-    act(0, y);
-  }
-};
-
-/// A batch: its samples as vectors.
-template <class X>
-class SampleStates {
-  using Sample = std::vector<scalar_t<X>>;
-
- public:
-  using value = X;
-  const X& x_0;
-
-  SampleStates(const char* function, const X& state, std::size_t samples)
-      : x_0(state),
-        function_(function),
-        layout_(state_details::batch_layout(function, Named{"x_0", state}, dimension(state), samples)) {
-    each(state, [&](std::size_t, const Sample& sample) { samples_.push_back(sample); });
-  }
-  std::size_t size() const { return layout_.samples; }
-  std::uint64_t first_element(std::size_t k) const { return k * layout_.length; }
-  const Sample& sample(std::size_t k) const { return samples_[k]; }
-  template <class L>
-  const std::vector<L>& places(const std::vector<L>& levels) const {
-    return levels;
-  }
-  /// act(k, sample k of y)
-  template <class Y, class Act>
-  void each(const Y& y, const Act& act) const {
-    const auto view = state_traits<X>::view(y);
-    state_details::require_like<X>(function_, Named{"x_0", x_0}, layout_.samples * layout_.length,
-                                   Named{"the denoiser's answer", y}, view.size());
-    const std::size_t step = layout_.interleaved ? 1 : layout_.length,
-                      stride = layout_.interleaved ? layout_.samples : 1;
-    Sample sample(layout_.length);
-    for (std::size_t k = 0; k < layout_.samples; ++k) {
-      for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = view.data()[k * step + i * stride];
-      act(k, sample);
-    }
-  }
-
- private:
-  const char* function_;
-  BatchLayout layout_;
-  std::vector<Sample> samples_;
-};
-
 /// The sums of weight times term over the draws of one replicate, for each sample, and the number of draws. A rule
 /// draws as many for one sample as for another.
 template <class W>
@@ -141,7 +79,7 @@ WeightedSums<W> weighted_sums(const char* function, const States& states, const 
     std::vector<std::remove_cvref_t<decltype(bound.first_level())>> levels;
     for (const auto& own : times) levels.push_back(bound.level(own.levels[j]));
     const auto& places = states.places(levels);
-    states.each(bound.model().answer(noisy(places), places), [&](std::size_t k, const auto& answer) {
+    bound.model().each(states, bound.model().answer(noisy(places), places), [&](std::size_t k, const auto& answer) {
       const auto& own = times[k];
       result.sums[k] = result.sums[k] + W(own.weights[j]) * W(bound.term(own.levels[j], states.sample(k), answer));
     });
@@ -165,7 +103,7 @@ auto estimates(const char* function, const States& states, const Bound& bound, c
     const std::uint64_t address = noise.first_element + states.first_element(k);
     seeds.push_back({.seed = training_details::bits(noise, -1, static_cast<std::size_t>(address))});
     result.emplace_back(dimension(states.sample(k)));
-    priors.push_back(prior_kl(bound.first_level(), states.sample(k)));
+    priors.push_back(sampling_prior_kl(bound.first_level(), states.sample(k)));
   }
   int step = 0;  // of the noise: another one for every evaluation
   const auto noisy = [&](const auto& places) -> X { return q_sample(places, states.x_0, noise(step++, states.x_0)); };
@@ -178,9 +116,9 @@ auto estimates(const char* function, const States& states, const Bound& bound, c
       const WeightedSums<W> weighted = sums_of(static_cast<int>(replicate));
       const X last = noisy(states.places(ends));
       if constexpr (Bound::asks_at_end)
-        states.each(bound.model().answer(last, states.places(ends)), score);
+        bound.model().each(states, bound.model().answer(last, states.places(ends)), score);
       else
-        states.each(last, score);
+        states.each(score, Named{"noise", last});
       const W factor = W(static_cast<double>(bound.terms())) / W(static_cast<double>(weighted.draws));
       for (std::size_t k = 0; k < samples; ++k)
         result[k].add(priors[k], numerics::round_to<S>(W(weighted.sums[k] * factor)), reconstructions[k]);
@@ -198,15 +136,14 @@ auto estimates(const char* function, const States& states, const Bound& bound, c
 /// The estimate of a state as a whole.
 template <class X, class Bound, class Rule>
 auto estimate(const X& x_0, const Bound& bound, const NormalNoise& noise, const Rule& rule) {
-  const value_t<X> data = prediction_details::copy("x_0", x_0, NewState{});
-  return estimates("elbo_estimate", WholeState<value_t<X>>{data}, bound, noise, rule)[0];
+  return estimates("elbo_estimate", elbo_details::WholeState(x_0), bound, noise, rule)[0];
 }
 /// The estimates of the samples of a batch.
 template <class X, class Bound, class Rule>
 auto sample_estimates(const X& x_0, std::size_t samples, const Bound& bound, const NormalNoise& noise,
                       const Rule& rule) {
-  const value_t<X> data = prediction_details::copy("x_0", x_0, NewState{});
-  return estimates("elbo_estimates", SampleStates<value_t<X>>("elbo_estimates", data, samples), bound, noise, rule);
+  const char* function = "elbo_estimates";
+  return estimates(function, elbo_details::SampleStates(function, x_0, samples), bound, noise, rule);
 }
 
 }  // namespace bound_details

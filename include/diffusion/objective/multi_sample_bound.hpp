@@ -3,9 +3,10 @@
 // paths, between the ELBO (one path) and the exact -log p(x_0) (infinitely many).
 //
 // Use iwae_bound to see how much of an ELBO is slack, or for the likelihood of small models: each path costs all steps
-// of the chain. It needs reverse steps that have a density; where the posterior variance is much less than that of the
-// data given x_t, paths of q are rare under p, and the bound rises slowly. Not for images of many elements: the largest
-// weight has it all (effective_paths() near 1), and more paths help by the logarithm of their number.
+// of the chain. Of a batch it is the bound of the samples together; iwae_bounds has that of each, whose sum is tighter.
+// Both need reverse steps that have a density; where the posterior variance is much less than that of the data given
+// x_t, paths of q are rare under p, and the bound rises slowly. Not for images of many elements: the largest weight has
+// it all (effective_paths() near 1), and more paths help by the logarithm of their number.
 //
 // Accuracy: a weight is the term of the bound, as accurate as kl.hpp, and a part of mean zero that is linear and
 // quadratic in the noise: no difference of log-densities. Exact in working precision for scalars, but for the path.
@@ -91,6 +92,66 @@ numerics::Working<S> fluctuation(const char* function, const numerics::Working<S
   }
 }
 
+/// The bound of each sample by `paths` paths.
+template <class States, class Chain, class N>
+auto bounds(const char* function, const States& states, const Chain& chain, N& noise, int paths) {
+  using State = typename States::value;
+  using S = sum_t<State>;
+  using W = numerics::Working<S>;
+  numerics::require(paths >= 1, function, "paths", paths, "at least 1");
+  numerics::require(dimension(states.x_0) >= 1, function, "elements of x_0", dimension(states.x_0), "at least 1");
+  const auto& levels = chain.levels;
+  const auto& noisiest = levels[0];
+  const std::size_t samples = states.size();
+  const auto first = [&](std::size_t i) { return Named{"x_0", states.sample(i)}; };
+  std::vector<MultiSampleBound<S>> result;
+  std::vector<W> priors, sums(samples, W(0));
+  for (std::size_t i = 0; i < samples; ++i) {
+    result.push_back({{}, dimension(states.sample(i))});
+    priors.push_back(W(sampling_prior_kl(noisiest, states.sample(i))));
+  }
+  for (int path = 0; path < paths; ++path) {
+    const auto draw = [&](std::size_t k) -> State {
+      return noise(path * static_cast<int>(std::size(levels)) + static_cast<int>(k), states.x_0);
+    };
+    State z = draw(0), x = q_sample(noisiest, states.x_0, z);
+    // log p / q at a draw of q, here and in every step: -KL, and what that is the mean of
+    const W v_T(sampling_prior_variance(noisiest));
+    W half(v_T == W(1) ? W(W(noisiest.working_noise_squared_minus_one()) / W(-2)) : W(0)),
+        factor(sqrt(W(noisiest.working_signal_squared() * noisiest.working_noise_squared())) / v_T);
+    const auto start = [&](std::size_t i, const auto& z_i) {
+      sums[i] = fluctuation<S>(function, half, factor, first(i), Named{"noise", z_i}) - priors[i];
+    };
+    states.each(start, Named{"noise", z});
+    for (std::size_t k = 0; k < chain.size(); ++k) {
+      const auto &t = levels[k], &s = levels[k + 1];
+      const State x_0_hat = chain.model.answer(x, t);
+      const auto q = forward_details::transition(function, s, t);
+      const W posterior(q.variance / t.working_noise_squared() * s.working_noise_squared()),
+          v(chain.model.variance(s, t)), x0(forward_details::posterior_mean(q, s, t).x0);
+      z = draw(k + 1);
+      half = W((v - posterior) / (W(2) * v));
+      factor = W(x0 * sqrt(posterior) / v);
+      const auto step = [&](std::size_t i, const auto& z_i, const auto& answer) {
+        sums[i] = sums[i] - W(chain.term(k, states.sample(i), answer));
+        sums[i] =
+            sums[i] + fluctuation<S>(function, half, factor, first(i), Named{"noise", z_i}, Named{"x_0_hat", answer});
+      };
+      states.each(step, Named{"noise", z}, Named{"the denoiser's answer", x_0_hat});
+      x = sample(q_posterior(s, t, x, states.x_0), z);
+    }
+    const auto end = [&](std::size_t i, const auto& answer) {
+      sums[i] = sums[i] - W(chain.reconstruction(states.sample(i), answer));
+      result[i].log_weights.push_back(numerics::round_to<S>(sums[i]));
+    };
+    if constexpr (Chain::asks_at_end)
+      chain.model.each(states, chain.model.answer(x, levels[chain.size()]), end);
+    else
+      states.each(end, Named{"noise", x});
+  }
+  return result;
+}
+
 }  // namespace multi_sample_details
 
 /// The bound by `paths` paths, from the noisy end by q(x_s | x_t, x_0): path p has the noise noise(p n + k, x_0) at
@@ -100,48 +161,9 @@ template <LevelBatch L, NormedState X, class D, NoiseSource<X> N, StepVariance<l
   requires Denoiser<D, X, L>
 MultiSampleBound<sum_t<X>> iwae_bound(const L& levels, const X& x_0, D&& denoiser, N&& noise, int paths,
                                       const V& variance, const End& end = {}) {
-  using S = sum_t<X>;
-  using W = numerics::Working<S>;
-  using State = value_t<X>;
-  using multi_sample_details::fluctuation;
-  const char* function = "iwae_bound";
-  numerics::require(paths >= 1, function, "paths", paths, "at least 1");
   const elbo_details::FixedVariance<std::remove_reference_t<D>, V> model{denoiser, variance};
-  const elbo_details::Chain chain(function, levels, model, end);
-  const State data = prediction_details::copy("x_0", x_0, NewState{});
-  const Named first{"x_0", data};
-  const auto& noisiest = levels[0];
-  const W prior(prior_kl(noisiest, data));
-  MultiSampleBound<S> bound{{}, dimension(data)};
-  for (int path = 0; path < paths; ++path) {
-    const auto draw = [&](std::size_t k) -> State {
-      return noise(path * static_cast<int>(std::size(levels)) + static_cast<int>(k), data);
-    };
-    State z = draw(0), x = q_sample(noisiest, data, z);
-    // log p / q at a draw of q, here and in every step: -KL, and what that is the mean of
-    W sum = fluctuation<S>(function, W(W(noisiest.working_noise_squared_minus_one()) / W(-2)),
-                           W(sqrt(W(noisiest.working_signal_squared() * noisiest.working_noise_squared()))), first,
-                           Named{"noise", z}) -
-            prior;
-    for (std::size_t k = 0; k < chain.size(); ++k) {
-      const auto &t = levels[k], &s = levels[k + 1];
-      const State x_0_hat = model.answer(x, t);
-      const auto q = forward_details::transition(function, s, t);
-      const W posterior(q.variance / t.working_noise_squared() * s.working_noise_squared()), v(variance(s, t));
-      const W x0(forward_details::posterior_mean(q, s, t).x0);
-      sum = sum - W(chain.term(k, data, x_0_hat));
-      z = draw(k + 1);
-      sum = sum + fluctuation<S>(function, W((v - posterior) / (W(2) * v)), W(x0 * sqrt(posterior) / v), first,
-                                 Named{"noise", z}, Named{"x_0_hat", x_0_hat});
-      x = sample(q_posterior(s, t, x, data), z);
-    }
-    if constexpr (elbo_details::Chain<L, decltype(model), End>::asks_at_end)
-      sum = sum - W(chain.reconstruction(data, model.answer(x, levels[chain.size()])));
-    else
-      sum = sum - W(chain.reconstruction(data, x));
-    bound.log_weights.push_back(numerics::round_to<S>(sum));
-  }
-  return bound;
+  const elbo_details::Chain chain("iwae_bound", levels, model, end);
+  return multi_sample_details::bounds("iwae_bound", elbo_details::WholeState(x_0), chain, noise, paths)[0];
 }
 
 /// The same with decoder_variance(levels).
@@ -156,6 +178,34 @@ template <DiscreteTimeSchedule S, NormedState X, class D, NoiseSource<X> N, clas
 MultiSampleBound<sum_t<X>> iwae_bound(const S& schedule, const X& x_0, D&& denoiser, N&& noise, int paths,
                                       const Options&... options) {
   return iwae_bound(level_grid(schedule), x_0, denoiser, noise, paths, options...);
+}
+
+/// The bound of each sample of a batch, which the denoiser is asked for together: that of sample k is what iwae_bound
+/// says of it alone with its part of the noise, in NormalNoise the noise at the address of its first element.
+template <LevelBatch L, StoredState X, class D, NoiseSource<X> N, StepVariance<level_real_t<L>> V,
+          ChainEnd End = GreyLevels>
+  requires Denoiser<D, X, L>
+std::vector<MultiSampleBound<sum_t<X>>> iwae_bounds(const L& levels, const X& x_0, std::size_t samples, D&& denoiser,
+                                                    N&& noise, int paths, const V& variance, const End& end = {}) {
+  const elbo_details::FixedVariance<std::remove_reference_t<D>, V> model{denoiser, variance};
+  const elbo_details::Chain chain("iwae_bounds", levels, model, end);
+  const elbo_details::SampleStates states("iwae_bounds", x_0, samples);
+  return multi_sample_details::bounds("iwae_bounds", states, chain, noise, paths);
+}
+
+/// The same with decoder_variance(levels).
+template <LevelBatch L, StoredState X, class D, NoiseSource<X> N>
+  requires Denoiser<D, X, L>
+std::vector<MultiSampleBound<sum_t<X>>> iwae_bounds(const L& levels, const X& x_0, std::size_t samples, D&& denoiser,
+                                                    N&& noise, int paths) {
+  return iwae_bounds(levels, x_0, samples, denoiser, noise, paths, decoder_variance(levels));
+}
+
+/// The same for all steps of a schedule.
+template <DiscreteTimeSchedule S, StoredState X, class D, NoiseSource<X> N, class... Options>
+std::vector<MultiSampleBound<sum_t<X>>> iwae_bounds(const S& schedule, const X& x_0, std::size_t samples, D&& denoiser,
+                                                    N&& noise, int paths, const Options&... options) {
+  return iwae_bounds(level_grid(schedule), x_0, samples, denoiser, noise, paths, options...);
 }
 
 }  // namespace diffusion
