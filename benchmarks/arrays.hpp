@@ -40,13 +40,15 @@ struct Torch {
   static void q_sample_in_place(const Arrays<F>&, const Coefficients<F>&);
   static void ancestral(const Arrays<F>&, const Coefficients<F>&);
   static void ancestral_in_place(const Arrays<F>&, const Coefficients<F>&);
+  static void ancestral_normal(const Arrays<F>&, const Coefficients<F>&);  // the noise drawn by normal_() into kept
+  static void ancestral_normal_in_place(const Arrays<F>&, const Coefficients<F>&);
   static void ddim(const Arrays<F>&, const Coefficients<F>&);
   static void ddim_in_place(const Arrays<F>&, const Coefficients<F>&);
   static void two_output(const Arrays<F>&, const Coefficients<F>&);
   static void two_output_in_place(const Arrays<F>&, const Coefficients<F>&);
 };
 /// An ancestral loop over x in place, as a port of diffusers to C++ would be: steps of clipped noise prediction where
-/// the network's output and the noise are y and z.
+/// the network's output and the noise are y and z; without z the noise is drawn by normal_().
 double torch_loop(float* x, const float* y, const float* z, std::size_t n, int steps);
 double torch_loop_in_place(float* x, const float* y, const float* z, std::size_t n, int steps);
 #endif

@@ -47,9 +47,7 @@ void add_size(std::size_t n) {
     return diffusion::writes(
         [&z](int, const State&, Into<State&> out) { std::copy(z.begin(), z.end(), out.target.begin()); });
   };
-  const auto normal = diffusion::writes([](int k, const State&, Into<State&> out) {
-    diffusion::NormalNoise{.seed = 1}.fill(k, std::span<float>(out.target));
-  });
+  const diffusion::NormalNoise normal{.seed = 1};
   static const auto plan =
       diffusion::sampling_plan(diffusion::AncestralSampler{},
                                diffusion::clip_x0(diffusion::predicts_noise([](const State& x) { return x; })), levels);
@@ -68,6 +66,9 @@ void add_size(std::size_t n) {
   });
   add(n, "torch_in_place", [n](State x, const State& answer, const State& z) {
     return torch_loop_in_place(x.data(), answer.data(), z.data(), n, steps);
+  });
+  add(n, "torch_in_place_normal", [n](State x, const State& answer, const State&) {
+    return torch_loop_in_place(x.data(), answer.data(), nullptr, n, steps);
   });
 #endif
 }

@@ -109,6 +109,17 @@ struct Library {
   static void two_output(const Arrays<F>& a, const Coefficients<F>& c) {
     step(a, c, std::to_array(c.two_output), diffusion::into(In<F>::out(a.kept, a.n)), In<F>::in(a.z, a.n));
   }
+  // The ancestral step with its noise, made in its pass; its noise alone; and one after the other.
+  static void ancestral_noise(const Arrays<F>& a, const Coefficients<F>& c) {
+    step(a, c, std::to_array(c.ancestral), diffusion::NotKept{}, diffusion::NormalNoise{.seed = 1}.at(7));
+  }
+  static void noise(const Arrays<F>& a, const Coefficients<F>&) {
+    diffusion::NormalNoise{.seed = 1}.fill(7, std::span<F>(a.kept, a.n));
+  }
+  static void noise_then_ancestral(const Arrays<F>& a, const Coefficients<F>& c) {
+    noise(a, c);
+    step(a, c, std::to_array(c.ancestral), diffusion::NotKept{}, In<F>::in(a.kept, a.n));
+  }
 };
 
 // ---- a plain loop ---------------------------------------------------------------------------------------------------
@@ -233,6 +244,10 @@ void add_type(const std::string& type) {
       add<F>(operation, type, n, "limit_streaming", triad_streaming<F>);
     }
     add_all<F, Library<F, Memory>>(type, n, "diffusion");
+    using Plain = Library<F, Memory>;
+    add<F>("ancestral_noise", type, n, "limit", Plain::noise);
+    add<F>("ancestral_noise", type, n, "diffusion", Plain::ancestral_noise);
+    add<F>("ancestral_noise", type, n, "diffusion_apart", Plain::noise_then_ancestral);
     add_all<F, Library<F, InEigen>>(type, n, "diffusion_on_eigen");
     add_all<F, Library<F, InXtensor>>(type, n, "diffusion_on_xtensor");
     add_all<F, Loop<F>>(type, n, "loop");
@@ -245,6 +260,8 @@ void add_type(const std::string& type) {
     add<F>("ancestral", type, n, "torch_in_place", T::ancestral_in_place);
     add<F>("ddim", type, n, "torch_in_place", T::ddim_in_place);
     add<F>("two_output", type, n, "torch_in_place", T::two_output_in_place);
+    add<F>("ancestral_noise", type, n, "torch", T::ancestral_normal);
+    add<F>("ancestral_noise", type, n, "torch_in_place", T::ancestral_normal_in_place);
 #endif
   }
 }

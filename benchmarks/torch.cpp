@@ -61,6 +61,18 @@ void Torch<F>::ancestral_in_place(const Arrays<F>& a, const Coefficients<F>& c) 
   out.mul_(c.ancestral[1]).add_(x, c.ancestral[0]).add_(tensor(a.z, a.n), c.ancestral[2]);
 }
 template <class F>
+void Torch<F>::ancestral_normal(const Arrays<F>& a, const Coefficients<F>& c) {
+  const at::NoGradGuard guard;
+  tensor(a.kept, a.n).normal_();
+  ancestral({a.n, a.x, a.y, a.kept, a.out, a.kept}, c);
+}
+template <class F>
+void Torch<F>::ancestral_normal_in_place(const Arrays<F>& a, const Coefficients<F>& c) {
+  const at::NoGradGuard guard;
+  tensor(a.kept, a.n).normal_();
+  ancestral_in_place({a.n, a.x, a.y, a.kept, a.out, a.kept}, c);
+}
+template <class F>
 void Torch<F>::ddim(const Arrays<F>& a, const Coefficients<F>& c) {
   const at::NoGradGuard guard;
   const at::Tensor x = tensor(a.x, a.n), x_0 = estimate(x, tensor(a.y, a.n), c);
@@ -135,11 +147,11 @@ double torch_loop_in_place(float* memory, const float* y, const float* z, std::s
   static const Tables t(steps);
   const at::NoGradGuard guard;
   at::Tensor x = tensor(memory, n), x_0 = at::empty_like(x), drawn = at::empty_like(x);
-  const at::Tensor answer = tensor(y, n), noise = tensor(z, n);
+  const at::Tensor answer = tensor(y, n), noise = z == nullptr ? drawn : tensor(z, n);
   for (std::size_t k = 0; k < std::size_t(steps); ++k) {
     x_0.copy_(answer).mul_(t.of_y[k]).add_(x, t.of_x[k]).clamp_(-1, 1);
     x.mul_(t.xt[k]).add_(x_0, t.x0[k]);
-    if (t.noise[k] > 0) x.add_(drawn.copy_(noise), t.noise[k]);
+    if (t.noise[k] > 0) x.add_(z == nullptr ? drawn.normal_() : drawn.copy_(noise), t.noise[k]);
   }
   return x.data_ptr<float>()[0];
 }

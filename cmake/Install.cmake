@@ -21,8 +21,7 @@ foreach(name IN ITEMS diffusion eigen xtensor)
 endforeach()
 
 # What a header includes once for each width of registers, and is no header by itself.
-install(FILES include/diffusion/random/box_muller.inl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffusion/random)
-install(FILES include/diffusion/state/kernel_loop.inl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diffusion/state)
+install(DIRECTORY include/diffusion DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.inl")
 
 configure_package_config_file(cmake/diffusion-config.cmake.in diffusion-config.cmake
                               INSTALL_DESTINATION ${package_dir})

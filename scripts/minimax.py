@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the polynomial coefficients of random/box_muller.hpp and of numerics/normal.hpp, both in include/diffusion.
+"""Prints the polynomial coefficients of random/box_muller.hpp and of numerics/vector_math.hpp, both in include/diffusion.
 
 It needs Debian's python3-mpmath.
 
@@ -52,6 +52,10 @@ def cosine(z):
     return cos(pi * sqrt(z) / 2)
 
 
+def exp_tail(r):  # exp(r) = 1 + r + r^2 tail(r)
+    return (exp(r) - 1 - r) / r**2 if abs(r) > mpf(10)**-15 else mpf(1) / 2 + r / 6
+
+
 def scaled_mills_ratio(t):  # (x + 4) (1 - Phi(x)) / phi(x) at x = 4 (1 + t) / (1 - t)
     x = 4 * (1 + t) / (1 - t)
     return (x + 4) * sqrt(pi / 2) * exp(x * x / 2) * erfc(x / sqrt(mpf(2)))
@@ -69,4 +73,11 @@ if __name__ == "__main__":
     show("double sine", sine, mpf(0), mpf(1) / 4, 7, float, lambda z, p: relative(p, sine(z)))
     show("double cosine", cosine, mpf(0), mpf(1) / 4, 8, float, lambda z, p: relative(p, cosine(z)))
     show("double Mills' ratio", scaled_mills_ratio, mpf(-1), mpf(1), 24, float,
+         lambda t, p: relative(p, scaled_mills_ratio(t)))
+    half = log(mpf(2)) / 2
+    show("float exp", exp_tail, -half, half, 4, to_float, lambda r, p: relative(p, exp_tail(r)))
+    show("double exp", exp_tail, -half, half, 10, float, lambda r, p: relative(p, exp_tail(r)))
+    show("float artanh", atanh_tail, mpf(0), s_max, 2, to_float,
+         lambda z, p: relative(2 * sqrt(z) + sqrt(z)**3 * p, 2 * atanh(sqrt(z))))
+    show("float Mills' ratio", scaled_mills_ratio, mpf(-1), mpf(1), 9, to_float,
          lambda t, p: relative(p, scaled_mills_ratio(t)))

@@ -25,7 +25,9 @@ FLAGS = ["-std=c++20", "-w", "-D_GLIBCXX_ASSERTIONS", "-isystem", "/usr/include/
 # The tests of a header that are not, or not only, the one of its path.
 TESTS = {"numerics/limbs": ["numerics/wide"], "objective/decoder": ["objective/decoder", "objective/softmax_decoder"],
          "state/apply": ["state/apply", "state/state", "state/diagonal", "process/levels"],
-         "state/kernel_loop": ["state/kernels"], "random/box_muller": ["random/box_muller", "random/vector_normals"]}
+         "state/kernel_loop": ["state/kernels"], "random/box_muller": ["random/box_muller", "random/vector_normals"],
+         "state/element_source": ["state/apply", "sampler/sample"], "numerics/vector_math": ["numerics/likelihood_kernels"],
+         "numerics/each_instruction_set": ["numerics/instruction_set"]}
 # Laws are compiled for a kind of state; these differ in what the code does for them.
 KINDS = {"state/state": ["vector_double", "scalar_double", "vector_float", "eigen_row_major"],
          "state/diagonal": ["vector_double", "eigen_row_major"], "process/levels": ["vector_double", "eigen_row_major"]}

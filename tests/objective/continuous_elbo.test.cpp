@@ -33,7 +33,7 @@ double exact_bound(const NoiseLevel<>& clean, const NoiseLevel<>& noisy) {
     return d * (std::log(u) + 1 / u) - distance / (v * u);
   };
   const double variance = 1 / (1 / v + clean.snr());
-  return prior_kl(noisy, x_0) + (integral(clean.snr()) - integral(noisy.snr())) / 2 +
+  return sampling_prior_kl(noisy, x_0) + (integral(clean.snr()) - integral(noisy.snr())) / 2 +
          (d * std::log(2 * std::acos(-1.0) * variance) + square(clean.snr()) / variance) / 2;
 }
 
@@ -55,7 +55,9 @@ TEST_CASE("chains of more and more steps come to the bound in continuous time as
     const auto gap = [&](int steps) {
       auto levels = level_grid(schedule, steps);
       levels.emplace_back();
-      return negative_vlb(levels, Gaussian<Vector>{x_0, 0}, ReverseModel{denoiser, last_variance(schedule(0))}) - bound;
+      const double start = sampling_prior_variance(levels[0]).template round_to<double>();
+      const ReverseModel model{denoiser, last_variance(schedule(0)), start};
+      return negative_vlb(levels, Gaussian<Vector>{x_0, 0}, model) - bound;
     };
     for (const int steps : {100, 200, 400}) {
       CAPTURE(steps, gap(steps));
@@ -107,7 +109,7 @@ TEST_CASE("the integral is that of the SNR, and depends on the ends alone",
   // variance exploding: 0.0036 for each unit of the log-SNR
   const auto exploding = integral(VeGeometricSchedule<>(0.05, 20), UniformTimes{3, 2});
   REQUIRE_THAT(exploding.denoising(), Catch::Matchers::WithinRel(12 * 0.0036 * std::log(20 / 0.05), 1e-12));
-  REQUIRE(exploding.prior() == prior_kl(VeGeometricSchedule<>(0.05, 20)(1), x_0));
+  REQUIRE(exploding.prior() == sampling_prior_kl(VeGeometricSchedule<>(0.05, 20)(1), x_0));
 }
 
 TEST_CASE("grey levels are scored at the level of t = 0, or by a last step", "[continuous_elbo][kingma2021.decoder]") {

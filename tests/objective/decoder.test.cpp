@@ -99,6 +99,22 @@ TEST_CASE("sums over arrays keep 14 digits, or 12 of tiny values", "[decoder][ho
   }
 }
 
+TEST_CASE("the digits of probabilities near one are kept in arrays", "[decoder][ho2020.13]") {
+  for (int i = 0; i < 1500; ++i) {
+    // the edges of a wide bin, and the one edge of a bin at an end, 2 to 9 deviations from the mean, inside
+    const int k = i % 3 == 0 ? 0 : i % 3 == 1 ? 255 : int(uniform(1, 255));
+    const double x = grey_value({}, k), log_scale = uniform(-9, -6), deviations = uniform(2, 9);
+    const double inwards = deviations * std::exp(log_scale), edge = x + (k == 0 || i % 2 == 0 ? 1 : -1) / 255.0;
+    const double mean = k == 0     ? edge - inwards
+                        : k == 255 ? x - 1 / 255.0 + inwards
+                                   : edge + (edge < x ? 1 : -1) * inwards;
+    const Real exactly(log_probability(x, mean, log_scale));
+    const double value = discretized_gaussian_log_likelihood(std::vector{x}, std::vector{mean}, log_scale);
+    CAPTURE(x, mean, log_scale, value, exactly);
+    REQUIRE(abs(value - exactly) <= (abs(exactly) < 1e-8 ? 1e-12 : 1e-14) * abs(exactly));
+  }
+}
+
 TEST_CASE("bytes under N(0, 0.1^2)", "[decoder][ho2020.13]") {
   const double log_scale = std::log(0.1);
   const double expected[][2] = {

@@ -47,6 +47,36 @@ TEMPLATE_TEST_CASE("a value depends on its address alone", "[noise]", float, dou
   REQUIRE(one == all[0]);
 }
 
+TEMPLATE_TEST_CASE("noise by its elements is the same noise", "[noise]", float, double) {
+  using F = TestType;
+  const NormalNoise noise{.seed = 5, .stream = 6, .first_element = 7};
+  const auto all = normals<F>(noise, 9, 3000);
+  for (const std::size_t first : {0u, 1u, 9u, 1024u, 2000u})
+    for (const std::size_t n : {0u, 1u, 16u, 100u, 999u}) {
+      std::vector<F> room(n + 1, F(7));
+      REQUIRE(noise.at(9).elements(first, std::span<F>(room.data(), n)) == room.data());
+      REQUIRE(std::equal(room.begin(), room.end() - 1, all.begin() + std::ptrdiff_t(first)));
+      REQUIRE(room.back() == F(7));
+    }
+}
+
+TEMPLATE_TEST_CASE("noise of several steps at a time is the same noise", "[noise]", float, double) {
+  using F = TestType;
+  constexpr std::size_t most = NormalsAhead<F>::most;
+  for (const std::size_t n : {std::size_t(1), std::size_t(2), std::size_t(16), std::size_t(17), most - 1, most})
+    for (const std::size_t first : {0u, 1u, 15u}) {
+      const NormalNoise noise{.seed = 5, .stream = 6, .first_element = first};
+      NormalsAhead<F> ahead;
+      const auto require_step = [&](int step, int steps) {
+        const auto expected = normals<F>(noise, step, n);
+        REQUIRE(std::equal(expected.begin(), expected.end(), ahead(noise, step, steps, n)));
+      };
+      for (int step = 0; step < 150; ++step) require_step(step, 150);
+      for (const int step : {149, 3, 3, 100, 4, 99, 0}) require_step(step, 150);  // in any order
+      require_step(1000, 1001);
+    }
+}
+
 static_assert(std::invocable<NormalNoise, int, float> && std::invocable<NormalNoise, int, std::vector<double>>);
 static_assert(!std::invocable<NormalNoise, int, std::complex<double>> &&
               !std::invocable<NormalNoise, int, std::vector<int>>);

@@ -4,6 +4,8 @@
 #include <diffusion/ddim.hpp>
 #include <diffusion/sampler/plan.hpp>
 
+#include <complex>
+
 #include "../support/allocations.hpp"
 #include "../support/catch.hpp"
 #include "../support/message.hpp"
@@ -199,6 +201,59 @@ TEST_CASE("a plan, and what writes in place of returning, give the same bits", "
   require_all(DdimSampler{.eta = 0.5});
 }
 
+namespace {
+
+// The same noise, of which a sampler knows nothing but that it can be called.
+template <class X>
+auto unaddressed(const NormalNoise& noise) {
+  return [noise](int k, const X& x) { return noise(k, x); };
+}
+
+struct AskingForState {
+  template <class D, class Real, class X, class Draw>
+  void step(D& denoiser, const NoiseLevel<Real>&, const NoiseLevel<Real>& t, X& x, X& x_0_hat, const Draw& draw,
+            NoHistory&) const {
+    denoise_into(denoiser, static_cast<const X&>(x), t, x_0_hat);
+    x = draw();
+  }
+};
+
+}  // namespace
+
+static_assert(AddressedNoise<NormalNoise, std::vector<float>> && AddressedNoise<NormalNoise, double>);
+static_assert(!AddressedNoise<NormalNoise, std::complex<double>> &&
+              !AddressedNoise<decltype(writing_noise), std::vector<float>>);
+
+TEMPLATE_TEST_CASE("noise that is made in the pass of a step has the bits of noise that was made before",
+                   "[sample][plan]", std::vector<float>, std::vector<double>, float, double) {
+  using X = TestType;
+  const auto middle = linear_schedule(200);
+  const auto many = level_grid(middle, 80);
+  for (const std::size_t n : {1u, 3u, 16u, 112u, 113u, 240u, 241u, 3000u}) {
+    X x{};
+    if constexpr (StoredState<X>) x = X(n, scalar_t<X>(0.5));
+    const NormalNoise noise{.seed = n, .stream = 3, .first_element = n % 5};
+    const auto denoiser = clip_x0(predicts_noise([](const X& x_t, const auto&) { return x_t; }));
+    const auto require_same = [&](const auto& sampler) {
+      const X expected = sample(sampler, denoiser, many, x, unaddressed<X>(noise));
+      REQUIRE(sample(sampler, denoiser, many, x, noise) == expected);
+      REQUIRE(sample(sampling_plan(sampler, denoiser, many), denoiser, x, noise) == expected);
+    };
+    require_same(AncestralSampler{});
+    require_same(DdimSampler{.eta = 0.5});
+    require_same(AskingForState{});
+    const auto s = middle(30), t = middle(40);
+    REQUIRE(ancestral_step(s, t, x, x, noise.at(4)) == ancestral_step(s, t, x, x, noise(4, x)));
+    REQUIRE(ancestral_step(s, t, x, x, noise.at(4), TransitionVariance{}) ==
+            ancestral_step(s, t, x, x, noise(4, x), TransitionVariance{}));
+    REQUIRE(ddim_step(s, t, x, x, 0.5, noise.at(4)) == ddim_step(s, t, x, x, 0.5, noise(4, x)));
+    X out = x;
+    reverse_step(ancestral_coefficients(s, t), x, x, noise.at(4), into(out));
+    REQUIRE(out == ancestral_step(s, t, x, x, noise(4, x)));
+    if constexpr (!StoredState<X>) break;
+  }
+}
+
 TEST_CASE("a plan of any sampler can be made, with coefficients or without", "[sample][plan]") {
   const auto plan = sampling_plan(Remembering{}, std::vector{schedule(4), schedule(2), schedule(0)});
   REQUIRE(sample(plan, half, 8.0, one) == 6.5);
@@ -241,6 +296,13 @@ TEST_CASE("the loop allocates nothing where network and noise write", "[sample][
     const auto plan = sampling_plan(AncestralSampler{}, denoiser, long_grid);
     sample(plan, denoiser, start, writing_noise, count);
     REQUIRE(counts.back() == counts.front());
+    for (const std::size_t n : {1u, 100u, 1000u}) {
+      const std::vector<float> large(n);
+      sample(plan, denoiser, large, NormalNoise{}, count);
+      REQUIRE(counts.back() == counts.front());
+      sample(AskingForState{}, denoiser, long_grid, large, NormalNoise{}, count);
+      REQUIRE(counts.back() == counts.front());
+    }
   };
   require_none(writing_net);
   require_none(clip_x0(predicts_noise(writing_net)));
@@ -256,6 +318,8 @@ TEST_CASE("the loop allocates nothing where network and noise write", "[sample][
   ancestral_step(s, t, x, y, y, into(out));
   ddim_step(s, t, x, y, 0.5, y, into(out));
   reverse_step(ancestral_coefficients(s, t), x, y, y, into(std::span<float>(out)));
+  ancestral_step(s, t, x, y, NormalNoise{}.at(3), into(out));
+  ddim_step(s, t, x, y, 0.5, NormalNoise{}.at(3), into(out));
   REQUIRE(allocations::count() == before);
 }
 

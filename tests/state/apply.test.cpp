@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <diffusion/state/apply.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <thread>
 
@@ -167,6 +170,67 @@ TEST_CASE("a batch has the bits of its samples", "[apply]") {
       REQUIRE(std::equal(one.begin(), one.end(), batch.begin() + std::ptrdiff_t(k * length)));
     }
   }
+}
+
+namespace {
+
+// A state in pieces, as noise comes. It may say where they are, or write them.
+template <class T>
+struct Pieces {
+  const std::vector<T>& all;
+  bool written;
+  mutable std::atomic<std::size_t> count{0};
+
+  const T* elements(std::size_t first, std::span<T> room) const {
+    count += room.size();
+    if (first + room.size() > all.size() || room.size_bytes() > 4096) std::abort();
+    if (!written) return all.data() + first;
+    std::copy_n(all.begin() + std::ptrdiff_t(first), room.size(), room.begin());
+    return room.data();
+  }
+};
+
+}  // namespace
+
+static_assert(ElementSource<Pieces<float>, std::vector<float>> && ElementSource<Pieces<float>, float>);
+static_assert(!ElementSource<Pieces<float>, std::vector<double>> && !ElementSource<std::vector<float>, float>);
+static_assert(!ElementSource<Pieces<long double>, std::vector<long double>>);
+
+TEMPLATE_TEST_CASE("a source of elements stands for its state", "[apply]", float, double) {
+  using X = std::vector<TestType>;
+  const std::array row{0.25, -1.5, 0.75};
+  const Estimate<double, Second::combined_and_clipped> estimate{{1, 2}, -1, 1};
+  NewState fresh;
+  const std::size_t piece = 4096 / sizeof(TestType);
+  for (const std::size_t n : {std::size_t(0), std::size_t(1), std::size_t(17), piece - 1, piece, piece + 1,
+                              3 * piece + 5, std::size_t(200000)}) {
+    const X x = random_state<X>(n), y = random_state<X>(n), z = random_state<X>(n);
+    const auto expected = apply_row("f", row, fresh, Named{"x", x}, Named{"y", y}, Named{"z", z});
+    X step(n), kept(n), out(n), kept_too(n);
+    apply_step("f", estimate, row, into(step), into(kept), Named{"x", x}, Named{"y", y}, Named{"z", z});
+    for (const bool written : {false, true}) {
+      const Pieces<TestType> pieces{z, written};
+      REQUIRE(apply_row("f", row, fresh, Named{"x", x}, Named{"y", y}, Named{"z", pieces}) == expected);
+      REQUIRE(pieces.count == n);
+      out = x;
+      apply_step("f", estimate, row, into(out), into(kept_too), Named{"x", out}, Named{"y", y}, Named{"z", pieces});
+      REQUIRE((out == step && kept_too == kept));
+      const Threads threads;
+      auto to = into(out, threads);
+      apply_row("f", row, to, Named{"x", x}, Named{"y", y}, Named{"z", pieces});
+      REQUIRE(out == expected);
+      REQUIRE(pieces.count == 3 * n);
+    }
+  }
+  const X one{TestType(0.3)};
+  const Pieces<TestType> piece_of_one{one, true};
+  const TestType a(1.5), b(-0.5);
+  REQUIRE(apply_row("f", row, fresh, Named{"x", a}, Named{"y", b}, Named{"z", piece_of_one}) ==
+          apply_row("f", row, fresh, Named{"x", a}, Named{"y", b}, Named{"z", one[0]}));
+  TestType out = 0, expected = 0;
+  apply_step("f", estimate, row, into(out), NotKept{}, Named{"x", a}, Named{"y", b}, Named{"z", piece_of_one});
+  apply_step("f", estimate, row, into(expected), NotKept{}, Named{"x", a}, Named{"y", b}, Named{"z", one[0]});
+  REQUIRE(out == expected);
 }
 
 TEST_CASE("a destination with threads has the same bits, and uses them for large states only", "[apply]") {

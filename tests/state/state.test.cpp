@@ -151,6 +151,22 @@ TEST_CASE("noise is the same numbers for every kind of state", "[state]") {
   REQUIRE(read(noise(5, make(draw(15)))) == Values(expected.begin(), expected.end()));
 }
 
+TEST_CASE("noise that is made in the pass of a step is the same noise", "[state]") {
+  const NormalNoise noise{.seed = 17, .stream = 3};
+  const auto called = [&](int k, const Value& x) -> Value { return noise(k, x); };
+  const auto half = [](const Value& x, const auto& level) -> Value { return q_sample(level, x, x); };
+  const auto levels = level_grid(schedule, 5);
+  const Value x = noise.initial(make(draw(15)));
+  require_equal(sample(AncestralSampler{}, half, levels, x, noise),
+                sample(AncestralSampler{}, half, levels, x, called));
+  const auto require_step = [&]<class Z>(const Z& z) {  // unless elements lie in another order than the noise
+    if constexpr (StepNoise<Z, Value>)
+      require_equal(ancestral_step(levels[3], levels[2], x, x, z),
+                    ancestral_step(levels[3], levels[2], x, x, noise(5, x)));
+  };
+  require_step(noise.at(5));
+}
+
 TEST_CASE("every sampler returns the data of an exact denoiser", "[state]") {
   const Values data = draw(16);
   const State_ x_0 = make(data);

@@ -94,8 +94,8 @@ auto in_continuous_time(const char* function, const S& schedule, D& denoiser, co
 
 }  // namespace bound_details
 
-/// The bound of x_0 by draws of t: prior_kl at t = 1, -1/2 E SNR'(t) ||x_0 - x_0_hat||^2, and the likelihood of the
-/// grey levels of x_0 given x at t = 0. Of a batch, the sum over its samples, which share their times.
+/// The bound of x_0 by draws of t: sampling_prior_kl at t = 1, -1/2 E SNR'(t) ||x_0 - x_0_hat||^2, and the likelihood
+/// of the grey levels of x_0 given x at t = 0. Of a batch, the sum over its samples, which share their times.
 /// [kingma2021.continuous]
 template <SlopedSchedule S, NormedState X, class D, TimeRule<S> Rule = GaussianTimes>
   requires Denoiser<D, X, bound_details::LevelOf<S>>

@@ -11,6 +11,7 @@
 // magnitude. Source: Ho et al. 2020, eq. 13.
 #pragma once
 
+#include "../numerics/likelihood_kernels.hpp"
 #include "../numerics/normal.hpp"
 #include "../process/gaussian.hpp"
 
@@ -45,8 +46,6 @@ class Bins {
                       low_, "a finite number below grey.high");
     half_ = (W(high_) - W(low_)) / W(2 * (std::int64_t(grey.levels) - 1));
     slack_ = (high_ - low_) / 8 / (grey.levels - 1);
-    fast_half_ = 4 * slack_;
-    half_rest_ = numerics::round_to<double>(W(half_ - W(fast_half_)));
   }
 
   /// Whether x is a datum: NaN, or beyond the range by at most an eighth of a bin, as rounded data may be.
@@ -59,7 +58,7 @@ class Bins {
   W width() const { return W(2) * half_; }
   /// The number of the grey level x, 0..levels-1.
   int index(const S& x) const {
-    const double k = numerics::libm::floor((numerics::shown(x) - low_ + fast_half_) / (2 * fast_half_));
+    const double k = numerics::libm::floor((numerics::shown(x) - low_ + 4 * slack_) / (8 * slack_));
     return k >= 1 ? k < levels_ ? static_cast<int>(k) : levels_ - 1 : 0;
   }
   int levels() const { return levels_; }
@@ -79,29 +78,23 @@ class Bins {
                                                        : numerics::log_normal_tail(lower));
   }
 
-  /// The same in doubles, but where their rounding counts: an edge at the mean of a narrow Gaussian, and probabilities
-  /// so near to 1 that the logarithm multiplies the error of an edge by 16 and more.
-  double fast_log_probability(double x, double mean, double log_scale) const {
-    const double inverse_scale = numerics::libm::exp(-log_scale), difference = x - mean;
-    const double size = difference < 0 ? -difference : difference, sum = size + fast_half_;
-    if (log_scale < -300 || log_scale > 300 || sum > 1e300) return log_probability(x, mean, log_scale);
-    // what rounding took from the difference, by Knuth, and from half a bin
-    const double part = difference - x, lost = (x - (difference - part)) - (mean + part);
-    const Bin place = bin(x);
-    const bool mirrored = place == Bin::lowest || (place == Bin::closed && difference < 0);
-    const double rest = (mirrored ? -lost : lost) - half_rest_;
-    const double edge = ((mirrored ? -difference : difference) - fast_half_) + rest, z = edge * inverse_scale;
-    if (1e9 * (edge < 0 ? -edge : edge) < sum && 8 < sum * inverse_scale) return log_probability(x, mean, log_scale);
-    if (-5.8 < z && z < -4) return log_probability(x, mean, log_scale);
-    if (place != Bin::closed) return numerics::fast_log_normal_tail(z);
-    return numerics::fast_log_normal_interval(z, sum * inverse_scale, fast_half_ * inverse_scale);
+  /// The same for the kernels of arrays, in F.
+  template <class F>
+  numerics::likelihood_kernels::BinEdges<F> edges() const {
+    const double size = numerics::round_to<double>(half_);
+    const F half = static_cast<F>(size);
+    return {static_cast<F>(low_ - slack_),
+            static_cast<F>(low_ + slack_),
+            static_cast<F>(high_ - slack_),
+            static_cast<F>(high_ + slack_),
+            half,
+            static_cast<F>(numerics::round_to<double>(W(half_ - W(static_cast<double>(half)))))};
   }
 
  private:
   int levels_;
-  double low_, high_, slack_;     // slack_ is an eighth of a bin
-  double fast_half_, half_rest_;  // half a bin, in two parts
-  W half_;
+  double low_, high_, slack_;  // slack_ is an eighth of a bin
+  W half_;                     // half a bin
 };
 
 /// An error where `grey` is none, or where an element of x is beyond its range.
@@ -153,6 +146,36 @@ sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Nam
   }
 }
 
+/// The log-probability of arrays of float or double by kernels in F, and by Bins where those leave an element out.
+template <class F, class X, class Y, class L>
+double bin_sum(const char* function, const GreyLevels& grey, const Named<X>& x, const Named<Y>& mean,
+               const Named<L>& log_scale) {
+  using V = value_t<X>;
+  const Bins<double> bins(function, grey);
+  const auto x_view = state_traits<V>::view(x.state);
+  const auto mean_view = state_traits<V>::view(mean.state);
+  const std::size_t n = x_view.size();
+  state_details::require_like<V>(function, x, n, mean, mean_view.size());
+  const auto sum = [&](const scalar_t<X>* each, double one, auto log_scale_of) {
+    const F leading = static_cast<F>(one), rest = static_cast<F>(one - static_cast<double>(leading));
+    const numerics::likelihood_kernels::BinProbability<F, scalar_t<X>> of{
+        x_view.data(), mean_view.data(), each, leading, rest, bins.edges<F>()};
+    return numerics::likelihood_kernels::total(of, n, [&](std::size_t i) {
+      const double x_i(x_view.data()[i]);
+      if (!bins.contain(x_i)) require_levels(function, grey, x);
+      return bins.log_probability(x_i, mean_view.data()[i], log_scale_of(i));
+    });
+  };
+  if constexpr (StoredState<L>) {
+    const auto view = state_traits<V>::view(log_scale.state);
+    state_details::require_like<V>(function, x, n, log_scale, view.size());
+    return sum(view.data(), 0, [&](std::size_t i) { return view.data()[i]; });
+  } else {
+    const auto one = static_cast<double>(log_scale.state);
+    return sum(nullptr, one, [=](std::size_t) { return one; });
+  }
+}
+
 }  // namespace decoder_details
 
 /// log P(x) = sum over the elements of log integral of N(mean, scale^2) over [x - h, x + h], in nats, where 2 h is the
@@ -162,14 +185,16 @@ sum_t<X> sum_over_levels(const char* function, const GreyLevels& grey, const Nam
 template <NormedState X, CompatibleState<X> Y, decoder_details::LogScale<X> L>
 sum_t<X> discretized_gaussian_log_likelihood(const X& x, const Y& mean, const L& log_scale,
                                              const GreyLevels& grey = {}) {
-  const auto term = []<class S>(const decoder_details::Bins<S>& bins, const S& x_i, const S& mean_i, const S& scale_i) {
-    if constexpr (StoredState<X> && std::same_as<S, double>)
-      return bins.fast_log_probability(x_i, mean_i, scale_i);
-    else
-      return bins.log_probability(x_i, mean_i, scale_i);
-  };
-  return decoder_details::sum_over_levels("discretized_gaussian_log_likelihood", grey, Named{"x", x},
-                                          Named{"mean", mean}, Named{"log_scale", log_scale}, term);
+  const char* function = "discretized_gaussian_log_likelihood";
+  const Named data{"x", x};
+  const Named means{"mean", mean};
+  const Named scales{"log_scale", log_scale};
+  if constexpr (StoredState<X> && std::same_as<sum_t<X>, double>)
+    return decoder_details::bin_sum<double>(function, grey, data, means, scales);
+  else
+    return decoder_details::sum_over_levels(
+        function, grey, data, means, scales,
+        [](const auto& bins, const auto&... element) { return bins.log_probability(element...); });
 }
 
 }  // namespace diffusion

@@ -115,15 +115,8 @@ sum_t<X> learned_vlb_term(const L& s, const L& t, const X& x_0, const Y& x_0_hat
     }
   }
   if constexpr (StoredState<X>) {
-    using Split = gaussian_details::Split<S>;
-    const S x0 = numerics::round_to<S>(W(parts.x0));
-    const Split log_q = Split::of(W(parts.log_variance));
-    return gaussian_details::sum_of<S>(
-        function,
-        [&](const auto& a, const auto& b, const auto& log_p) {
-          return gaussian_details::element_divergence(S(x0 * (S(a) - S(b))), log_q, Split(S(log_p)));
-        },
-        first, second, third);
+    return gaussian_details::sum_of_divergences<S>(function, numerics::round_to<S>(W(parts.x0)), first, second,
+                                                   gaussian_details::Split<S>::of(W(parts.log_variance)), third);
   } else {
     const W difference = W(x_0) - W(static_cast<const X&>(x_0_hat));
     return numerics::round_to<S>(gaussian_details::divergence(W(W(parts.x0) * difference), W(parts.log_variance),

@@ -11,6 +11,7 @@
 // Kingma & Welling 2013, appendix B.
 #pragma once
 
+#include "../numerics/likelihood_kernels.hpp"
 #include "gaussian.hpp"
 
 namespace diffusion {
@@ -105,6 +106,55 @@ S sum_of(const char* function, const Term& term, const Named<X>& first, const Na
   return sum(state_traits<V>::view(first.state), state_traits<V>::view(rest.state)...);
 }
 
+/// The sum of element_divergence over the elements, the difference of the means times `factor`; a log-variance is that
+/// of all elements, a Split, or has a name. Arrays of float and double go through kernels in F.
+template <class F, class X, class Y, class P, class Q>
+sum_t<X> sum_of_divergences(const char* function, const sum_t<X>& factor, const Named<X>& mean_p,
+                            const Named<Y>& mean_q, const P& log_p, const Q& log_q) {
+  using S = sum_t<X>;
+  using V = value_t<X>;
+  const auto m_p = state_traits<V>::view(mean_p.state);
+  const std::size_t n = m_p.size();
+  const auto view_of = [&]<class E>(const E& e) {
+    if constexpr (std::same_as<E, Split<S>>) {
+      return e;
+    } else {
+      auto view = state_traits<V>::view(e.state);
+      state_details::require_like<V>(function, mean_p, n, e, view.size());
+      return view;
+    }
+  };
+  const auto m_q = view_of(mean_q);
+  const auto l_p = view_of(log_p);
+  const auto l_q = view_of(log_q);
+  const auto split = []<class E>(const E& e, std::size_t i) {
+    if constexpr (std::same_as<E, Split<S>>)
+      return e;
+    else
+      return Split<S>(S(e.data()[i]));
+  };
+  const auto element = [&](std::size_t i) {
+    return element_divergence(S(factor * (S(m_p.data()[i]) - S(m_q.data()[i]))), split(l_p, i), split(l_q, i));
+  };
+  if constexpr (std::same_as<S, double>) {
+    numerics::likelihood_kernels::Divergence<F, scalar_t<X>> of{m_p.data(), m_q.data()};
+    of.factor = static_cast<F>(factor);
+    const auto set = []<class E>(const E& e, auto& elements, F& one, F& rest) {
+      if constexpr (std::same_as<E, Split<S>>) {
+        one = static_cast<F>(e.leading);
+        rest = static_cast<F>(e.leading - static_cast<S>(one) + e.rest);
+      } else {
+        elements = e.data();
+      }
+    };
+    set(l_p, of.log_p, of.one_log_p, of.log_p_rest);
+    set(l_q, of.log_q, of.one_log_q, of.log_q_rest);
+    return numerics::likelihood_kernels::total(of, n, element);
+  } else {
+    return state_details::pairwise_sum<S>(0, n, element);
+  }
+}
+
 }  // namespace gaussian_details
 
 /// mean + exp(log_variance / 2) eps for eps ~ N(0, I). [kingma2013.reparameterization]
@@ -185,19 +235,13 @@ template <NormedState X>
 sum_t<X> kl_divergence(const DiagonalGaussian<X>& p, const DiagonalGaussian<X>& q) {
   using S = sum_t<X>;
   using W = numerics::Working<S>;
-  if constexpr (StoredState<X>) {
-    using Split = gaussian_details::Split<S>;
-    return gaussian_details::sum_of<S>(
-        "kl_divergence",
-        [](const auto& m_p, const auto& m_q, const auto& log_p, const auto& log_q) {
-          return gaussian_details::element_divergence(S(S(m_p) - S(m_q)), Split(S(log_p)), Split(S(log_q)));
-        },
-        Named{"p.mean", p.mean}, Named{"q.mean", q.mean}, Named{"p.log_variance", p.log_variance},
-        Named{"q.log_variance", q.log_variance});
-  } else {
+  if constexpr (StoredState<X>)
+    return gaussian_details::sum_of_divergences<S>("kl_divergence", S(1), Named{"p.mean", p.mean},
+                                                   Named{"q.mean", q.mean}, Named{"p.log_variance", p.log_variance},
+                                                   Named{"q.log_variance", q.log_variance});
+  else
     return numerics::round_to<S>(
         gaussian_details::divergence(W(W(p.mean) - W(q.mean)), W(p.log_variance), W(q.log_variance)));
-  }
 }
 template <NormedState X>
 sum_t<X> kl_divergence(const DiagonalGaussian<X>& p, const Gaussian<X>& q) {
@@ -205,17 +249,12 @@ sum_t<X> kl_divergence(const DiagonalGaussian<X>& p, const Gaussian<X>& q) {
   using W = numerics::Working<S>;
   gaussian_details::require_density("kl_divergence", "q.variance", q.variance);
   const W log_q = log(W(q.variance));
-  if constexpr (StoredState<X>) {
-    using Split = gaussian_details::Split<S>;
-    return gaussian_details::sum_of<S>(
-        "kl_divergence",
-        [log_q = Split::of(log_q)](const auto& m_p, const auto& m_q, const auto& log_p) {
-          return gaussian_details::element_divergence(S(S(m_p) - S(m_q)), Split(S(log_p)), log_q);
-        },
-        Named{"p.mean", p.mean}, Named{"q.mean", q.mean}, Named{"p.log_variance", p.log_variance});
-  } else {
+  if constexpr (StoredState<X>)
+    return gaussian_details::sum_of_divergences<S>("kl_divergence", S(1), Named{"p.mean", p.mean},
+                                                   Named{"q.mean", q.mean}, Named{"p.log_variance", p.log_variance},
+                                                   gaussian_details::Split<S>::of(log_q));
+  else
     return numerics::round_to<S>(gaussian_details::divergence(W(W(p.mean) - W(q.mean)), W(p.log_variance), log_q));
-  }
 }
 template <NormedState X>
 sum_t<X> kl_divergence(const Gaussian<X>& p, const DiagonalGaussian<X>& q) {
@@ -223,17 +262,12 @@ sum_t<X> kl_divergence(const Gaussian<X>& p, const DiagonalGaussian<X>& q) {
   using W = numerics::Working<S>;
   gaussian_details::require_variance("kl_divergence", "p.variance", p.variance);
   const W log_p = log(W(p.variance));
-  if constexpr (StoredState<X>) {
-    using Split = gaussian_details::Split<S>;
-    return gaussian_details::sum_of<S>(
-        "kl_divergence",
-        [log_p = Split::of(log_p)](const auto& m_p, const auto& m_q, const auto& log_q) {
-          return gaussian_details::element_divergence(S(S(m_p) - S(m_q)), log_p, Split(S(log_q)));
-        },
-        Named{"p.mean", p.mean}, Named{"q.mean", q.mean}, Named{"q.log_variance", q.log_variance});
-  } else {
+  if constexpr (StoredState<X>)
+    return gaussian_details::sum_of_divergences<S>("kl_divergence", S(1), Named{"p.mean", p.mean},
+                                                   Named{"q.mean", q.mean}, gaussian_details::Split<S>::of(log_p),
+                                                   Named{"q.log_variance", q.log_variance});
+  else
     return numerics::round_to<S>(gaussian_details::divergence(W(W(p.mean) - W(q.mean)), log_p, W(q.log_variance)));
-  }
 }
 
 }  // namespace diffusion

@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "../numerics/libm.hpp"
 
@@ -57,13 +58,18 @@ inline constexpr double cosine_d[] = {1.0,
 #else
 #define DIFFUSION_UNROLL
 #endif
+#ifdef __aarch64__
+#define DIFFUSION_REGISTER "w"
+#else
 #define DIFFUSION_REGISTER "x"
-#define DIFFUSION_LANES 1
+#endif
+#define DIFFUSION_BYTES 0
 namespace one {
 #include "box_muller.inl"
 }
-#undef DIFFUSION_LANES
+#undef DIFFUSION_BYTES
 #undef DIFFUSION_REGISTER
+#undef DIFFUSION_INLINE
 
 }  // namespace box_muller_details
 

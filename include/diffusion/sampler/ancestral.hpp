@@ -59,6 +59,8 @@ void step_in_place(const StepCoefficients<Real>& c, D& denoiser, const NoiseLeve
   const auto estimate = begin_estimate(denoiser, static_cast<const X&>(x), t, row, x_0_hat);
   if (c.noise == Real(0))
     step(estimate, std::array{c.xt, c.x0});
+  else if constexpr (ElementSource<Draw, X>)
+    step(estimate, std::array{c.xt, c.x0, c.noise}, Named{"noise", draw});
   else
     step(estimate, std::array{c.xt, c.x0, c.noise}, Named{"noise", draw()});
 }
@@ -73,12 +75,12 @@ auto ancestral_coefficients(const L& s, const L& t, const V& variance = {}) {
 
 /// One draw of p(x_s | x_t): x_s = x0 x_0_hat + xt x_t + sqrt(variance) z, for z ~ N(0, I), with the variance of the
 /// posterior or another one. [ho2020.alg2] [kingma2021.9]
-template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState>
+template <Levels S, Levels T, State X, CompatibleState<X> X0, StepNoise<X> Z, Destination Out = NewState>
 auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {}) {
   return apply_at("ancestral_step", Between{s, t}, ancestral_details::row(PosteriorVariance{}), out, Named{"x_t", x_t},
                   Named{"x_0_hat", x_0_hat}, Named{"z", z});
 }
-template <Levels S, Levels T, State X, CompatibleState<X> X0, CompatibleState<X> Z, StepVariance<level_real_t<S>> V,
+template <Levels S, Levels T, State X, CompatibleState<X> X0, StepNoise<X> Z, StepVariance<level_real_t<S>> V,
           Destination Out = NewState>
 auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Z& z, const V& variance,
                     Out out = {}) {
@@ -87,7 +89,7 @@ auto ancestral_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, con
 }
 
 /// The step with coefficients that are known, of an ancestral or a DDIM step: x_s = x0 x_0_hat + xt x_t + noise z.
-template <class Real, State X, CompatibleState<X> X0, CompatibleState<X> Z, Destination Out = NewState>
+template <class Real, State X, CompatibleState<X> X0, StepNoise<X> Z, Destination Out = NewState>
 auto reverse_step(const StepCoefficients<Real>& c, const X& x_t, const X0& x_0_hat, const Z& z, Out out = {}) {
   return apply_row("reverse_step", std::array{c.xt, c.x0, c.noise}, out, Named{"x_t", x_t}, Named{"x_0_hat", x_0_hat},
                    Named{"z", z});

@@ -44,8 +44,8 @@ auto ddim_coefficients(const L& s, const L& t, const std::type_identity_t<level_
 }
 
 /// One DDIM step from level t to s. [ddim2020.12]
-template <Levels S, Levels T, State X, CompatibleState<X> X0, std::convertible_to<level_real_t<S>> Eta,
-          CompatibleState<X> Z, Destination Out = NewState>
+template <Levels S, Levels T, State X, CompatibleState<X> X0, std::convertible_to<level_real_t<S>> Eta, StepNoise<X> Z,
+          Destination Out = NewState>
 auto ddim_step(const S& s, const T& t, const X& x_t, const X0& x_0_hat, const Eta& eta, const Z& z, Out out = {}) {
   const auto row = [&eta]<class Real>(const NoiseLevel<Real>& s_k, const NoiseLevel<Real>& t_k) {
     const auto c = ddim_details::coefficients("ddim_step", s_k, t_k, static_cast<Real>(eta));

@@ -35,6 +35,12 @@ struct PlannedStep {
 template <class N, class X>
 concept WritingNoise = requires(N& noise, int k, const value_t<X>& x, Into<value_t<X>&> out) { noise(k, x, out); };
 
+/// A source of noise by address: noise.at(k) is an ElementSource, which a step takes in pieces.
+template <class N, class X>
+concept AddressedNoise = requires(const N& noise, int k) {
+  { noise.at(k) } -> ElementSource<value_t<X>>;
+};
+
 namespace sample_details {
 
 template <class S, class X>
@@ -52,21 +58,47 @@ struct Draw {
   X operator()() const;
 };
 
-/// The noise of one step, when the step asks for it: written to z where the source can write.
-template <class N, class V, class Z>
+/// What the draws of a run have in common: a state that noise is written to, and the noise of steps to come.
+template <class N, class V>
+struct DrawRoom {
+  static constexpr bool writes = WritingNoise<N, V>;
+  static constexpr bool ahead = std::same_as<std::remove_cvref_t<N>, NormalNoise> && AddressedNoise<N, V>;
+  std::conditional_t<writes, V, NoHistory> z{};
+  bool shaped = false;
+  std::size_t size = 1;
+  typename std::conditional_t<ahead, std::type_identity<NormalsAhead<scalar_t<V>>>, std::type_identity<NoHistory>>::type
+      normals;
+
+  explicit DrawRoom(const V& x) {
+    if constexpr (StoredState<V>) size = state_traits<V>::view(x).size();
+  }
+};
+
+/// The noise of one step, when the step asks for it: as a state, written where the source can write, or, where the
+/// source is addressed, by elements.
+template <class N, class V>
 struct DrawFrom {
   N& noise;
-  int k;
+  int k, steps;
   const V& x;
-  Z& z;
+  DrawRoom<N, V>& room;
 
   decltype(auto) operator()() const {
-    if constexpr (std::same_as<Z, V>) {
-      noise(k, x, Into<V&>{z});
-      return static_cast<const V&>(z);
+    if constexpr (WritingNoise<N, V>) {
+      if (!room.shaped) room.z = x;
+      room.shaped = true;
+      noise(k, x, Into<V&>{room.z});
+      return static_cast<const V&>(room.z);
     } else {
       return static_cast<V>(noise(k, x));
     }
+  }
+  template <class T>
+    requires AddressedNoise<N, V>
+  const T* elements(std::size_t first, std::span<T> out) const {
+    if constexpr (DrawRoom<N, V>::ahead)
+      if (room.size <= room.normals.most) return room.normals(noise, k, steps, room.size) + first;
+    return noise.at(k).elements(first, out);
   }
 };
 
@@ -108,10 +140,9 @@ value_t<X> run(const L& levels, const X& x_start, N& noise, Observer& observer, 
   NewState fresh;
   V x = apply_row("sample", std::array{sum_t<X>(1)}, fresh, Named{"x", x_start});
   V x_0_hat = x;
-  std::conditional_t<WritingNoise<N, X>, V, NoHistory> z{};
-  if constexpr (WritingNoise<N, X>) z = x;
+  DrawRoom<N, V> room(x);
   for (std::size_t k = 0; k + 1 < count; ++k) {
-    step(k, x, x_0_hat, DrawFrom<N, V, decltype(z)>{noise, static_cast<int>(k), x, z});
+    step(k, x, x_0_hat, DrawFrom<N, V>{noise, static_cast<int>(k), static_cast<int>(count - 1), x, room});
     const Progress<V, Real> progress{
         static_cast<int>(k), static_cast<int>(count - 1), levels[k], levels[k + 1], x, x_0_hat};
     if constexpr (std::same_as<Verdict, Loop>) {

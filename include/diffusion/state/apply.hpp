@@ -4,7 +4,8 @@
 // Use it to write a step of your own: exact scalars in, one pass over the arrays, any kind of state, one row or a row
 // for each sample of a batch, a new state or one of the caller's. All sizes are checked before anything is written.
 // apply_step is the same with an estimate made, clipped and kept on the way: a whole step of a sampler in one pass.
-// Threads are used only where the destination brings them: into(out, parallel).
+// Threads are used only where the destination brings them: into(out, parallel). The last state of a row may be a source
+// of elements, such as noise.at(k), which is then never in memory as a whole.
 //
 // Accuracy: elements are combined from left to right in their own type, to which the coefficients are rounded first.
 // Each product and each sum of floats and doubles is rounded by itself, never contracted: a scalar, an element of an
@@ -14,8 +15,8 @@
 #include <utility>
 
 #include "../numerics/require.hpp"
+#include "element_source.hpp"
 #include "kernels.hpp"
-#include "state.hpp"
 
 namespace diffusion {
 
@@ -68,9 +69,6 @@ struct NotKept {};
 
 namespace state_details {
 
-template <class T>
-concept KernelScalar = std::same_as<T, float> || std::same_as<T, double>;
-
 /// c[0] x[0] + c[1] x[1] + ... of scalars or closed states.
 template <class X, class T, std::size_t terms, class... Terms>
 X combined(const std::array<T, terms>& c, const Terms&... x) {
@@ -100,27 +98,46 @@ X estimated(const Estimate<X, second>& estimate, const X& x, const X& y) {
   return e;
 }
 
+/// Runs a pass, or a part of one that begins at element `first`; where its last state is a source of elements, in
+/// pieces for which there is room on the stack.
+template <kernels::Second second, bool kept, class T, std::size_t terms, class Source>
+void run_pieces(const kernels::Pass<T, terms>& pass, std::size_t first, bool streaming, const Source& source) {
+  if constexpr (std::same_as<Source, NoElements<T>>) {
+    kernels::run<second, kept>(pass, streaming);
+  } else {
+    constexpr std::size_t most = 4096 / sizeof(T);
+    alignas(64) T room[most];
+    for (std::size_t done = 0; done < pass.n; done += most) {
+      auto piece = pass.part(done, pass.n - done < most ? pass.n - done : most);
+      piece.x[terms - 1] = source.elements(first + done, std::span<T>(room, piece.n));
+      kernels::run<second, kept>(piece, streaming);
+    }
+  }
+}
+
 /// Runs a pass, in parts where the destination brings threads.
-template <kernels::Second second, bool kept, class Out, class T, std::size_t terms>
-void run(const Out& out, const kernels::Pass<T, terms>& pass) {
+template <kernels::Second second, bool kept, class Out, class T, std::size_t terms, class Source>
+void run(const Out& out, const kernels::Pass<T, terms>& pass, const Source& source) {
   const bool streaming = kernels::is_streaming(pass);
   if constexpr (requires { out.parallel; }) {
     constexpr std::size_t size = std::size_t(1) << 16;
     const std::size_t parts = (pass.n + size - 1) / size;
     if (parts > 1) {
       out.parallel(parts, [&](std::size_t k) {
-        kernels::run<second, kept>(pass.part(k * size, k + 1 < parts ? size : pass.n - k * size), streaming);
+        run_pieces<second, kept>(pass.part(k * size, k + 1 < parts ? size : pass.n - k * size), k * size, streaming,
+                                 source);
       });
       return;
     }
   }
-  kernels::run<second, kept>(pass, streaming);
+  run_pieces<second, kept>(pass, 0, streaming, source);
 }
 
 template <class T, std::size_t terms, class... Terms>
 kernels::Pass<T, terms> pass(T* out, std::size_t n, const std::array<T, terms>& c, const Terms*... x) {
   kernels::Pass<T, terms> p{.n = n, .x = {x...}, .out = out};
   for (std::size_t j = 0; j < terms; ++j) p.row[j] = c[j];
+  if (p.x[terms - 1] == nullptr) p.x[terms - 1] = p.x[0];  // until there are elements
   return p;
 }
 
@@ -155,12 +172,13 @@ void require_no_overlap(const char* function, const char* name, const T* out, st
 template <class Out, class Body, class X, class... Rest>
 auto with_elements(const char* function, Out& out, Body body, const Named<X>& first, const Named<Rest>&... rest) {
   using V = value_t<X>;
-  const auto checked = [&](const auto& view, const auto&... views) {
-    const std::size_t size = view.size();
+  const auto first_view = state_traits<V>::view(first.state);
+  const std::size_t size = first_view.size();
+  const auto checked = [&](const auto&... views) {
     (require_like<V>(function, first, size, rest, views.size()), ...);
     if constexpr (std::same_as<Out, NewState>) {
       V result = state_traits<X>::like(first.state);
-      body(state_traits<V>::elements(result).data(), size, view.data(), views.data()...);
+      body(state_traits<V>::elements(result).data(), size, first_view.data(), views.data()...);
       return result;
     } else {
       using Target = std::remove_reference_t<decltype(out.target)>;
@@ -173,12 +191,12 @@ auto with_elements(const char* function, Out& out, Body body, const Named<X>& fi
       if (state_traits<V>::view(out.target).data() != target.data())
         numerics::fail_shape(function, "out", first.name, "another storage order");
       const scalar_t<X>* elements = target.data();
-      require_no_overlap(function, "out", elements, size, first.name, view.data());
+      require_no_overlap(function, "out", elements, size, first.name, first_view.data());
       (require_no_overlap(function, "out", elements, size, rest.name, views.data()), ...);
-      body(target.data(), size, view.data(), views.data()...);
+      body(target.data(), size, first_view.data(), views.data()...);
     }
   };
-  return checked(state_traits<V>::view(first.state), state_traits<V>::view(rest.state)...);
+  return checked(view_of<V>(rest.state, size)...);
 }
 
 template <class X>
@@ -206,7 +224,8 @@ auto apply_row(const char* function, const std::array<Real, terms>& row, Out& ou
     const auto body = [&](T* target, std::size_t size, const auto*... elements) {
       if constexpr (state_details::KernelScalar<T>)
         state_details::run<kernels::Second::plain, false>(
-            out, state_details::pass(target, size, row_as<T>(row), elements...));
+            out, state_details::pass(target, size, row_as<T>(row), elements...),
+            state_details::source_in<X>(rest.state...));
       else
         state_details::combine(target, size, 1, row_as<T>(row), elements...);
     };
@@ -216,9 +235,9 @@ auto apply_row(const char* function, const std::array<Real, terms>& row, Out& ou
     if constexpr (requires { first.state.size(); })  // such as std::valarray, which would not check
       (state_details::require_like<X>(function, first, first.state.size(), rest, rest.state.size()), ...);
     if constexpr (std::same_as<Out, NewState>)
-      return combined<X>(row_as<T>(row), first.state, static_cast<const X&>(rest.state)...);
+      return combined<X>(row_as<T>(row), first.state, state_details::closed<X>(rest.state)...);
     else
-      out.target = combined<X>(row_as<T>(row), first.state, static_cast<const X&>(rest.state)...);
+      out.target = combined<X>(row_as<T>(row), first.state, state_details::closed<X>(rest.state)...);
   }
 }
 
@@ -227,6 +246,7 @@ template <class RowOf, class Out, class X, class... Rest>
 auto apply_rows(const char* function, std::size_t samples, RowOf row_of, Out& out, const Named<X>& first,
                 const Named<Rest>&... rest) {
   static_assert(StoredState<X>, "a batch of levels needs a state of several elements");
+  static_assert((... && !ElementSource<Rest, X>), "a batch of levels needs its noise as a state: noise(k, x)");
   using T = scalar_t<X>;
   constexpr std::size_t terms = 1 + sizeof...(Rest);
   const auto body = [&](T* target, std::size_t size, const auto*... elements) {
@@ -284,7 +304,7 @@ void apply_step(const char* function, const Estimate<Real, second>& estimate, co
         pass.second_out = estimates.data();
       }
       if constexpr (state_details::KernelScalar<T>) {
-        state_details::run<second, keep>(out, pass);
+        state_details::run<second, keep>(out, pass, state_details::source_in<X>(rest.state...));
       } else {
         for (std::size_t i = 0; i < size; ++i) {
           const std::array<T, terms> e{elements[i]...};
@@ -307,7 +327,7 @@ void apply_step(const char* function, const Estimate<Real, second>& estimate, co
     else if constexpr (kernels::combines(second))
       e = combined<X>(estimate.row, x.state, second_state);
     static_assert(ScalarState<X> || !kernels::clips(second), "a closed state has no order to be clipped in");
-    out.target = combined<X>(row_as<T>(row), x.state, e, static_cast<const X&>(rest.state)...);
+    out.target = combined<X>(row_as<T>(row), x.state, e, state_details::closed<X>(rest.state)...);
     if constexpr (keep) kept.target = std::move(e);
   }
 }

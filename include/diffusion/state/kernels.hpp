@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../numerics/instruction_set.hpp"
+
 namespace diffusion::kernels {
 
 /// What enters the sum in the place of the second input, or of the only one.
@@ -42,75 +44,20 @@ struct Pass {
   }
 };
 
-}  // namespace diffusion::kernels
-
-// kernel_loop.inl, once for each instruction set: that of the command line, and those that a machine may have besides.
-#if !defined(__GNUC__)
-#define DIFFUSION_KERNEL_BYTES 0
-#elif defined(__AVX512F__)
-#define DIFFUSION_KERNEL_BYTES 64
-#elif defined(__AVX__)
-#define DIFFUSION_KERNEL_BYTES 32
-#else
-#define DIFFUSION_KERNEL_BYTES 16
-#endif
-#define DIFFUSION_KERNEL_SET compiled_for
-#define DIFFUSION_KERNEL_TARGET
-#include "kernel_loop.inl"
-
-#if defined(__GNUC__) && defined(__x86_64__)
-#if DIFFUSION_KERNEL_BYTES < 32
-#define DIFFUSION_KERNEL_AVX2
-#undef DIFFUSION_KERNEL_BYTES
-#undef DIFFUSION_KERNEL_SET
-#undef DIFFUSION_KERNEL_TARGET
-#define DIFFUSION_KERNEL_BYTES 32
-#define DIFFUSION_KERNEL_SET avx2
-#define DIFFUSION_KERNEL_TARGET __attribute__((target("avx2")))
-#include "kernel_loop.inl"
-#endif
-#if DIFFUSION_KERNEL_BYTES < 64
-#define DIFFUSION_KERNEL_AVX512
-#undef DIFFUSION_KERNEL_BYTES
-#undef DIFFUSION_KERNEL_SET
-#undef DIFFUSION_KERNEL_TARGET
-#define DIFFUSION_KERNEL_BYTES 64
-#define DIFFUSION_KERNEL_SET avx512
-#define DIFFUSION_KERNEL_TARGET __attribute__((target("avx512f")))
-#include "kernel_loop.inl"
-#endif
-#endif
-#undef DIFFUSION_KERNEL_BYTES
-#undef DIFFUSION_KERNEL_SET
-#undef DIFFUSION_KERNEL_TARGET
-
-namespace diffusion::kernels {
+#define DIFFUSION_LOOPS "../state/kernel_loop.inl"
+#include "../numerics/each_instruction_set.inl"
 
 /// Bytes of traffic from which on outputs go past the caches: they would not be found there again, and an ordinary
 /// store reads each line before it writes it. Measured, docs/performance.md.
 inline constexpr std::size_t streaming_bytes = std::size_t(32) << 20;
 
-/// The instruction sets that a pass can run on here, by how wide their registers are.
-enum class InstructionSet { compiled_for, avx2, avx512 };
-
-inline InstructionSet instruction_set() noexcept {
-#ifdef DIFFUSION_KERNEL_AVX512
-  // AVX-512 of the first generation slows the clock down; the one that has VBMI2 does not.
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi2")) return InstructionSet::avx512;
-#endif
-#ifdef DIFFUSION_KERNEL_AVX2
-  if (__builtin_cpu_supports("avx2")) return InstructionSet::avx2;
-#endif
-  return InstructionSet::compiled_for;
-}
+using numerics::InstructionSet;
 
 /// The pass on one instruction set, which the machine must have.
 template <Second second, bool kept, bool streaming, class T, std::size_t terms>
 void run_on(InstructionSet set, const Pass<T, terms>& pass) {
-#ifdef DIFFUSION_KERNEL_AVX512
+#ifdef DIFFUSION_HAS_SETS
   if (set == InstructionSet::avx512) return avx512::run<second, kept, streaming>(pass);
-#endif
-#ifdef DIFFUSION_KERNEL_AVX2
   if (set == InstructionSet::avx2) return avx2::run<second, kept, streaming>(pass);
 #endif
   (void)set;
@@ -132,7 +79,7 @@ bool is_streaming(const Pass<T, terms>& pass) {
 /// The pass on the widest instruction set of the machine.
 template <Second second, bool kept, class T, std::size_t terms>
 void run(const Pass<T, terms>& pass, bool streaming) {
-  const InstructionSet set = instruction_set();
+  const InstructionSet set = numerics::widest_at_full_clock();
   if (streaming)
     run_on<second, kept, true>(set, pass);
   else
